@@ -1,0 +1,53 @@
+"""The command `kasumi`: puts the verbs together and turns every error into a message and an exit code."""
+
+import sys
+
+import typer
+from typer.exceptions import TyperException
+
+from controlplane import __version__
+from controlplane.errors import ExitCode, KasumiError
+
+CLICK_USAGE = 2
+"""Exit code the command-line library gives to usage errors; ours is 64, since 2 means differences."""
+
+app = typer.Typer(
+    name="kasumi",
+    help="Consolidates ministries' servers onto shared hypervisors and keeps the result true.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=True,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"kasumi {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Print the version and exit."),
+) -> None:
+    """Consolidates ministries' servers onto shared hypervisors and keeps the result true."""
+
+
+def main() -> None:
+    """Run the command line; never returns normally. Usage errors exit 64, interruption 130."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        result = app(standalone_mode=False)
+    except KasumiError as error:
+        print(f"kasumi: {error}", file=sys.stderr)
+        return int(error.exit_code)
+    except TyperException as error:
+        print(f"kasumi: {error.format_message()}; see `kasumi --help`", file=sys.stderr)
+        return ExitCode.USAGE if error.exit_code == CLICK_USAGE else ExitCode.FAILED
+    except (KeyboardInterrupt, EOFError, typer.Abort):
+        return ExitCode.INTERRUPTED
+    return result if isinstance(result, int) else ExitCode.DONE

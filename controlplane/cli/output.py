@@ -1,0 +1,74 @@
+"""Data on stdout in the format asked for; talk on stderr. Tables are for people, the other formats carry a schema version."""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+import typer
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+OUTPUT_SCHEMA_VERSION = 1
+
+
+class Format(StrEnum):
+    """Output formats of verbs that print data."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+    CSV = "csv"
+
+
+FORMAT_OPTION: Any = typer.Option(Format.TABLE, "--output", "-o", help="table, json, yaml or csv; data goes to stdout.")
+
+
+def say(text: str) -> None:
+    """Talk to the person at the terminal (stderr)."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def emit(kind: str, records: Sequence[Mapping[str, object]], columns: Sequence[str], output: Format) -> None:
+    """Print records of one kind; `columns` are the keys shown by table and csv, other formats carry every key."""
+    if output is Format.TABLE:
+        print_table(columns, [[_cell(record.get(column)) for column in columns] for record in records])
+    elif output is Format.CSV:
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([_cell(record.get(column)) for column in columns] for record in records)
+        typer.echo(buffer.getvalue(), nl=False)
+    else:
+        emit_document({kind: [dict(record) for record in records]}, output)
+
+
+def emit_document(document: Mapping[str, object], output: Format) -> None:
+    """Print one document as json or yaml."""
+    whole = {"schema_version": OUTPUT_SCHEMA_VERSION, **document}
+    if output is Format.YAML:
+        typer.echo(yaml.safe_dump(whole, allow_unicode=True, sort_keys=False), nl=False)
+    else:
+        typer.echo(json.dumps(whole, ensure_ascii=False, indent=2))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A plain table on stdout; wide characters keep their columns, nothing is cut when stdout is not a terminal."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console(width=None if sys.stdout.isatty() else 240, markup=False, emoji=False, highlight=False).print(table)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, (list, tuple)):
+        return " ".join(str(item) for item in value)
+    return str(value)

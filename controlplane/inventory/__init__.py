@@ -1,0 +1,1 @@
+"""Reads and validates an inventory directory (Ansible YAML); every complaint names file, line and column."""

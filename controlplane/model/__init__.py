@@ -1,0 +1,1 @@
+"""The words of the product as frozen values; arithmetic on resources; no I/O, no clock, no randomness."""

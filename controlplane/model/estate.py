@@ -1,0 +1,243 @@
+"""The estate: everything an inventory declares. Written by `inventory`, read by `planning` and `reporting`.
+
+Ids are ASCII (`[a-z0-9-]`) and unique within their kind; `name` is as the source writes it (Japanese or Chinese).
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+from controlplane.model.resources import Overcommit, Resources
+
+
+class Disposition(StrEnum):
+    """What becomes of a server."""
+
+    RETIRE = "retire"
+    MERGE = "merge"
+    REPLATFORM = "replatform"
+    REHOST = "rehost"
+    RETAIN = "retain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ministry:
+    """A tenant. `cost_centre` may be empty; `contact` is a role or an address, never a password."""
+
+    id: str
+    name: str
+    name_en: str
+    cost_centre: str = ""
+    contact: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saving:
+    """One row of the savings table: thousand yen and hours a year, and the fiscal years they were promised for.
+
+    Negative means a rise. `shared_use` marks the extra effect of sharing one system between ministries.
+    """
+
+    label: str
+    cost_thousand_yen: int
+    cost_fiscal_year: int | None = None
+    hours: int | None = None
+    hours_fiscal_year: int | None = None
+    shared_use: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """Something that must answer on a server or machine: `tcp` connects; `http` also wants status < 400 and `expect`."""
+
+    name: str
+    port: int
+    protocol: str = "tcp"
+    path: str = "/"
+    expect: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibvirtSource:
+    """Where a server that is a guest runs today: the old host's URI and its domain's name there.
+
+    `disk_address` is the address from which the new host can read the disk; empty means the host of the URI.
+    """
+
+    uri: str
+    domain: str
+    disk_address: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """One existing machine, physical or virtual. `size` is declared by its ledger, `target` the size wanted after the move.
+
+    `into` is the id of the wanted machine that takes over a merged server. `example` marks data made up for illustration.
+    """
+
+    id: str
+    system: str
+    kind: str
+    size: Resources
+    disposition: Disposition
+    reason: str = ""
+    into: str = ""
+    target: Resources | None = None
+    os: str = ""
+    address: str = ""
+    mac: str = ""
+    network: str = ""
+    image: str = ""
+    replica_group: str = ""
+    roles: tuple[str, ...] = ()
+    services: tuple[Service, ...] = ()
+    source: LibvirtSource | None = None
+    variables: dict[str, object] = field(default_factory=dict, hash=False)
+    example: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedMachine:
+    """A machine that a system asks for beside those derived from its servers. `address` empty: the planner picks one."""
+
+    id: str
+    system: str
+    size: Resources
+    image: str
+    network: str
+    address: str = ""
+    replica_group: str = ""
+    roles: tuple[str, ...] = ()
+    services: tuple[Service, ...] = ()
+    variables: dict[str, object] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """One information system of a ministry.
+
+    `study_class`: 1 shared between ministries, 2 LAN, 3 back office of electronic applications, 4 small office system.
+    `confidentiality`: 1 to 3 (機密性). `tier`: name of an availability tier of the policy. `status`: active or planned.
+    """
+
+    id: str
+    ministry: str
+    name: str
+    name_en: str
+    study_class: int
+    confidentiality: int
+    tier: str = "standard"
+    status: str = "active"
+    change_windows: tuple[str, ...] = ()
+    contract_end: date | None = None
+    savings: tuple[Saving, ...] = ()
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A building with hosts: the largest failure domain."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoragePool:
+    """A directory pool on a libvirt host, made and owned by us."""
+
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """A shared hypervisor. `capacity` caps what the host reports; `reserved` is kept for the host itself.
+
+    `confidentiality`: grades it may hold. `networks`: network id to the existing bridge that carries it there, or to
+    "" for an isolated bridge that libvirt makes.
+    """
+
+    id: str
+    uri: str
+    site: str
+    rack: str
+    power_feed: str
+    capacity: Resources
+    reserved: Resources
+    overcommit: Overcommit
+    confidentiality: tuple[int, ...]
+    networks: dict[str, str] = field(hash=False)
+    pool: StoragePool
+    maintenance: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """A network of one ministry or zone. `reserved`: first and last address of ranges never given to machines.
+
+    `confidentiality`: highest grade that may use it. `ministry` empty: shared by all.
+    """
+
+    id: str
+    cidr: str
+    confidentiality: int
+    ministry: str = ""
+    gateway: str = ""
+    vlan: int | None = None
+    dns: tuple[str, ...] = ()
+    reserved: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A base image: a file on the controller. `sha256` empty: read from the file `<file>.sha256` beside it when planning."""
+
+    id: str
+    file: str
+    format: str
+    os: str
+    sha256: str = ""
+    min_disk_gib: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tier:
+    """An availability tier: after the loss of any `host_failures` hosts its machines must still fit on the rest.
+
+    `spread_over`: replicas of one group differ in host, rack, power_feed or site.
+    """
+
+    id: str
+    host_failures: int
+    spread_over: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How the controller reaches hosts and machines: the user made on each machine, key files, an optional ssh_config."""
+
+    user: str = "kasumi"
+    identity_file: str = ""
+    authorized_key_files: tuple[str, ...] = ()
+    ssh_config: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estate:
+    """The whole inventory, valid: every reference resolves, every address lies in its network. Maps are keyed by id."""
+
+    id: str
+    name: str
+    access: Access
+    ministries: dict[str, Ministry] = field(hash=False)
+    systems: dict[str, System] = field(hash=False)
+    servers: dict[str, Server] = field(hash=False)
+    machines: dict[str, WantedMachine] = field(hash=False)
+    sites: dict[str, Site] = field(hash=False)
+    hosts: dict[str, Host] = field(hash=False)
+    networks: dict[str, Network] = field(hash=False)
+    images: dict[str, Image] = field(hash=False)
+    tiers: dict[str, Tier] = field(hash=False)

@@ -1,0 +1,117 @@
+"""What was seen on hosts, when, and what could not be seen. Written by `providers`, read by planning, drift and metrics.
+
+Instants are UTC-aware. A missing measure is None, never zero.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from controlplane.model.resources import Resources
+
+
+class PowerState(StrEnum):
+    """State of a machine, in words both providers share."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    PAUSED = "paused"
+    CRASHED = "crashed"
+    CHANGING = "changing"
+    """Between two states; ask again later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """Our ownership mark as found on a machine. Ours only together with the recorded uuid."""
+
+    estate: str
+    machine: str
+    plan: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedNic:
+    """A network card: provider-side network name (empty when attached otherwise) and MAC in lower case."""
+
+    network: str
+    mac: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Real use at the instant of observation. `cpu_seconds` counts since start; memory is what the guest really uses."""
+
+    cpu_seconds: float | None = None
+    memory_used_mib: int | None = None
+    disk_allocated_mib: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedMachine:
+    """One domain or server, foreign ones included (`mark` None).
+
+    `vcpus` and `memory_mib` are of the persistent configuration; `live_*` of the running instance, None when stopped.
+    """
+
+    name: str
+    uuid: str
+    mark: Mark | None
+    state: PowerState
+    vcpus: int
+    memory_mib: int
+    live_vcpus: int | None
+    live_memory_mib: int | None
+    autostart: bool
+    nics: tuple[ObservedNic, ...]
+    live_nics: tuple[ObservedNic, ...] | None = None
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedNetwork:
+    """A provider-side network. `bridge` is the host bridge it uses."""
+
+    name: str
+    active: bool
+    autostart: bool
+    bridge: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostCapacity:
+    """Physical capacity; disk is that of the pool's file system. `used_by_foreign`: allocated to domains not ours."""
+
+    total: Resources
+    used_by_foreign: Resources
+    hypervisor: str
+    version: str
+    architecture: str
+    virtualisation: str
+    """kvm, qemu (software emulation) or test."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostObservation:
+    """All of one host at one instant. When it did not answer, `error` says why and everything else is empty or None."""
+
+    host: str
+    observed_at: datetime
+    duration_seconds: float
+    error: str = ""
+    capacity: HostCapacity | None = None
+    machines: tuple[ObservedMachine, ...] = ()
+    networks: tuple[ObservedNetwork, ...] = ()
+    disk_free_gib: int | None = None
+
+    @property
+    def reachable(self) -> bool:
+        """True when the host answered in full."""
+        return self.error == ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One look at all hosts, keyed by host id."""
+
+    hosts: dict[str, HostObservation] = field(hash=False)

@@ -1,0 +1,87 @@
+"""What every provider can do. Written for libvirt and OpenStack alike; `docs/architecture.md` says how each serves it.
+
+A provider stands for one host (a libvirt URI, or a capacity pool of a cloud). It decides nothing: each call makes one
+planned thing true, may be repeated at any time, and looks before it acts. Calls raise KasumiError (UnreachableError when
+the host does not answer); deadlines around them are the caller's. Nothing without our mark *and* the wanted uuid is ever
+changed: such a call raises RefusedError.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from controlplane.model.observed import HostObservation
+from controlplane.model.plan import PlannedImage, PlannedMachine, PlannedNetwork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seed:
+    """First-boot data of a machine made from an image (cloud-init NoCloud or config drive): file texts, no secrets."""
+
+    user_data: str
+    meta_data: str
+    network_config: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineRef:
+    """A machine by id and recorded uuid; both must match what is on the host."""
+
+    estate: str
+    machine: str
+    uuid: str
+
+
+class Provider(Protocol):
+    """One host. Implementations: `controlplane.providers.libvirt.LibvirtProvider`."""
+
+    @property
+    def host(self) -> str:
+        """Id of the host it stands for."""
+
+    def observe(self) -> HostObservation:
+        """Everything on the host, foreign machines included, in a constant number of calls (not one per machine)."""
+
+    def ensure_network(self, network: PlannedNetwork) -> None:
+        """Define, start and autostart the network."""
+
+    def ensure_storage(self) -> None:
+        """Make and start the storage pool."""
+
+    def ensure_image(self, image: PlannedImage) -> None:
+        """Place the base image on the host, whole and verified by its SHA-256, once per content."""
+
+    def ensure_machine(
+        self, machine: PlannedMachine, *, plan: str, network_names: dict[str, str], image: PlannedImage | None, seed: Seed | None
+    ) -> None:
+        """Define the machine as planned, stopped or running as it is: disk, seed, configuration, autostart, mark.
+
+        Makes what is missing and adjusts what differs (live too where the hypervisor can); never recreates a disk.
+        `network_names` maps network ids to provider-side names. `image` None: the root disk must exist already
+        (placed by a migration).
+        """
+
+    def start(self, ref: MachineRef) -> None:
+        """Power on (also from paused or crashed); done when the second look says running."""
+
+    def stop(self, ref: MachineRef, *, force_after_seconds: float | None) -> None:
+        """Ask the guest to shut down and wait; force only after the given time, never when None (then raises KasumiError)."""
+
+    def remove(self, ref: MachineRef) -> None:
+        """Delete the machine and the disks we made for it. Must be stopped."""
+
+    def ssh_host_keys(self, ref: MachineRef) -> tuple[str, ...]:
+        """Public ssh host keys ("ssh-ed25519 AAAA…") read through the trusted channel of the hypervisor; empty: not ready yet."""
+
+    def close(self) -> None:
+        """Drop the connection; the provider may be used again and then reconnects."""
+
+
+class DiskHost(Protocol):
+    """What a host offers to a migration beside Provider: one volume, addressed by machine and uuid."""
+
+    def ensure_copy_volume(self, machine: PlannedMachine, *, size_bytes: int) -> Path:
+        """A raw volume of exactly this size that will hold the pristine copy; returns its path on the host."""
+
+    def ensure_overlay(self, machine: PlannedMachine) -> None:
+        """The root disk as an overlay on the pristine copy, grown to the planned size; never touches the copy."""

@@ -1,0 +1,1 @@
+"""Turns plans, observations and runs into metrics and pages."""

@@ -1,0 +1,1 @@
+"""What the controller remembers: accepted plans, observations, runs, migrations, evidence."""
