@@ -6,6 +6,7 @@ import typer
 from typer.exceptions import TyperException
 
 from controlplane import __version__
+from controlplane.cli import apply, reconcile, status
 from controlplane.errors import ExitCode, KasumiError
 
 CLICK_USAGE = 2
@@ -32,6 +33,11 @@ def _root(
     version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Print the version and exit."),
 ) -> None:
     """Consolidates ministries' servers onto shared hypervisors and keeps the result true."""
+
+
+app.command("apply")(apply.apply)
+app.command("reconcile")(reconcile.reconcile)
+app.command("status")(status.status)
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ class Action(StrEnum):
     MIGRATE = "migrate"
     """Only `kasumi migrate` makes this machine; converging reports it and leaves it."""
     RESTART_NEEDED = "restart-needed"
-    """Configured as wanted; the running instance follows at its next start (`--restart` does it now)."""
+    """Configured as wanted; the running instance follows at its next restart, which a person times."""
     REFUSE = "refuse"
     """Something foreign stands in the way; a person must decide."""
 
