@@ -25,8 +25,20 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceDisk:
+    """A disk of the source: file or device path on its host, image format, size in bytes as the guest sees it."""
+
+    path: str
+    format: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Migration:
-    """Record of one move. `copied_bytes` is the resume point; `problem` explains why it stands still, or is empty."""
+    """Record of one move. `copied_bytes` is the resume point; `problem` explains why it stands still, or is empty.
+
+    `cut_over_at`: since when the target may hold writes that the source does not know.
+    """
 
     estate: str
     machine: str
@@ -35,8 +47,7 @@ class Migration:
     source_uri: str
     source_domain: str
     source_uuid: str
-    source_disk: str
-    size_bytes: int
+    disk: SourceDisk
     copied_bytes: int = 0
     source_sha256: str = ""
     target_sha256: str = ""
@@ -44,3 +55,4 @@ class Migration:
     problem: str = ""
     started_at: datetime
     updated_at: datetime
+    cut_over_at: datetime | None = None

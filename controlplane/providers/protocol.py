@@ -77,8 +77,8 @@ class Provider(Protocol):
         """Drop the connection; the provider may be used again and then reconnects."""
 
 
-class DiskHost(Protocol):
-    """What a host offers to a migration beside Provider: one volume, addressed by machine and uuid."""
+class CopyHost(Provider, Protocol):
+    """What a host that can take in disks offers beside Provider."""
 
     def ensure_copy_volume(self, machine: PlannedMachine, *, size_bytes: int) -> Path:
         """A raw volume of exactly this size that will hold the pristine copy; returns its path on the host."""

@@ -1,0 +1,70 @@
+"""Before a source is touched: everything that would stop its migration later, all of it in one message."""
+
+from contextlib import closing
+
+from controlplane.connectors.disks import TOOLS_NEW_HOST, TOOLS_OLD_HOST, free_bytes, missing_tools
+from controlplane.connectors.ssh import shell_of_uri
+from controlplane.errors import KasumiError, RefusedError
+from controlplane.execution.observe import HostTarget
+from controlplane.model.estate import LibvirtSource
+from controlplane.model.observed import HostObservation, PowerState
+from controlplane.model.plan import Plan, PlannedMachine
+from controlplane.providers.source import SourceMachine
+
+_GIB = 2**30
+
+
+def preflight(
+    plan: Plan, machine: PlannedMachine, origin: LibvirtSource, target: HostTarget, source: SourceMachine, seen: HostObservation
+) -> None:
+    """Raises RefusedError that lists every obstacle; nothing was touched then."""
+    problems = [*_source_problems(machine, source), *_target_problems(machine, seen), *_host_problems(plan, origin, target, source)]
+    if problems:
+        text = "\n".join(f"  {problem}" for problem in problems)
+        raise RefusedError(f"machine {machine.id} cannot be migrated now:\n{text}\nnothing was touched")
+
+
+def _source_problems(machine: PlannedMachine, source: SourceMachine) -> list[str]:
+    problems = []
+    if source.state not in {PowerState.RUNNING, PowerState.STOPPED}:
+        problems.append(f"source {source.name}: wanted running or stopped, found {source.state}; bring it to rest first")
+    if len(source.disks) != 1:
+        problems.append(f"source {source.name}: wanted one disk, found {len(source.disks)}; the cold method moves one disk")
+    if source.firmware != "bios":
+        problems.append(f"source {source.name}: wanted BIOS boot, found {source.firmware}; the cold method does not carry its variables")
+    planned = {nic.mac for nic in machine.nics}
+    if planned != set(source.macs):
+        problems.append(f"source {source.name}: planned MAC {sorted(planned)}, found {sorted(source.macs)}; correct `mac` in the inventory")
+    problems.extend(
+        f"source disk {disk.path}: {disk.size_bytes / _GIB:.1f} GiB do not fit the planned {machine.size.disk_gib} GiB; plan more"
+        for disk in source.disks
+        if disk.size_bytes > machine.size.disk_gib * _GIB
+    )
+    return problems
+
+
+def _target_problems(machine: PlannedMachine, seen: HostObservation) -> list[str]:
+    return [
+        f"host {seen.host}: a machine named {other.name} with uuid {other.uuid} stands there already; rename or remove it by hand"
+        for other in seen.machines
+        if other.name == machine.id and other.uuid != machine.uuid
+    ]
+
+
+def _host_problems(plan: Plan, origin: LibvirtSource, target: HostTarget, source: SourceMachine) -> list[str]:
+    problems = []
+    needed = sum(disk.size_bytes for disk in source.disks)
+    for uri, tools in ((origin.uri, TOOLS_OLD_HOST), (target.uri, TOOLS_NEW_HOST)):
+        try:
+            with closing(shell_of_uri(uri, ssh_config=plan.access.ssh_config)) as shell:
+                lacking = missing_tools(shell, tools)
+                if lacking:
+                    problems.append(f"host {shell.place}: lacks {', '.join(lacking)}; install qemu-utils, libnbd-bin and openssl there")
+                free = free_bytes(shell, target.pool.path) if uri == target.uri else needed
+                if free < needed:
+                    problems.append(
+                        f"host {target.id}: {free / _GIB:.1f} GiB free at {target.pool.path}, {needed / _GIB:.1f} needed; make room there"
+                    )
+        except KasumiError as error:
+            problems.append(str(error))
+    return problems
