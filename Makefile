@@ -1,0 +1,47 @@
+# Two commands for a new user: `make demo` and `make test`. Each installs what is missing and is quick when nothing is.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):/usr/sbin:/sbin:$(PATH)
+
+.PHONY: help setup demo demo-down test check bench bench-setup lab-up lab-down clean
+
+help:  ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
+
+setup:
+	@lab/bootstrap.sh lab/packages.txt
+
+demo: setup  ## The main job on an embedded lab of real hypervisors, end to end
+	@$(BIN)/python -m lab.demo
+
+demo-down: setup  ## Take the demonstration and its lab away
+	@$(BIN)/kasumi lab down
+
+test: setup  ## All tests, those on the real lab included
+	@$(BIN)/python -m pytest
+
+check: setup  ## Formatting, lint, types, import contracts, playbooks, monitoring rules
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@cd playbooks && ansible-lint
+	@promtool check config monitoring/prometheus.yml
+	@promtool check rules monitoring/rules/*.yml monitoring/alerts/*.yml
+	@promtool test rules monitoring/tests/*.yml
+
+bench-setup:
+	@lab/bootstrap.sh lab/packages.txt lab/bench-packages.txt
+
+bench: bench-setup  ## Ratios against peers and physical limits, in one run
+	@$(BIN)/python -m benchmarks
+
+lab-up: setup  ## Real libvirt hosts and legacy servers on this machine
+	@$(BIN)/kasumi lab up
+
+lab-down: setup  ## Take the lab away, all of it
+	@$(BIN)/kasumi lab down
+
+clean:  ## Remove what was built here; the lab and image caches stay
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
