@@ -1,0 +1,148 @@
+"""Up and down. Each piece is asked whether it is there, ours and alive, and made when it is not: so `up` after any accident
+repairs, and `down` after any accident cleans up.
+"""
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from controlplane.errors import ExitCode, KasumiError
+from lab import acceleration, hosts, image, keys, layout, mof_files, namespaces, network, ownership, pension, processes
+from lab.command import attempt, run
+from lab.layout import MOF_FILES, OLD_HOST, PENSION, Host
+from lab.progress import step
+
+
+def up(*, shared: int | None = None, wait: bool = True) -> None:
+    """Bring the lab up, or repair it; `shared` hosts (default: as many as it has, else 2), `wait` until everything answers.
+
+    May be repeated: what is there and alive is left alone. Raises KasumiError (rights, tools, a step that failed),
+    RefusedError (something foreign in the way), LockedError, UnreachableError.
+    """
+    ownership.require_abilities()
+    with ownership.one_at_a_time():
+        ownership.claim_home()
+        count = _wanted_hosts(shared)
+        everybody = layout.hosts(count)
+        _refuse_foreign(everybody)
+        with step("image") as note:
+            image.ensure_image()
+            note(f"ready, recipe {image.recipe_digest()}")
+        with step("acceleration") as note:
+            note(acceleration.word())
+        ownership.remember_shared_hosts(count)
+        with step("keys") as note:
+            if keys.ensure(everybody):
+                note("made")
+        with step("fabric") as note:
+            if network.ensure_fabric():
+                note("made")
+        # Waiting for one host overlaps with making the next; more at once only fight for the processors.
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            jobs = [pool.submit(_bring_host, host, everybody, wait) for host in (OLD_HOST, *everybody[:-1])]
+            jobs.append(pool.submit(_bring_mof_files, wait))
+        _raise_first([job.exception() for job in jobs])
+        if wait:
+            with step(f"guest {PENSION.name}") as note:
+                note(pension.await_answer())
+
+
+def down(*, purge: bool = False) -> bool:
+    """End everything the lab started and remove everything it made; with `purge` the image cache too.
+
+    Says whether there was anything. May be repeated, and after any accident. Raises RefusedError when something foreign has
+    one of our names, LockedError.
+    """
+    ownership.require_root()
+    with ownership.one_at_a_time():
+        ownership.refuse_foreign_home()
+        network.refuse_foreign_uplink()
+        unmount_netns = not ownership.netns_was_mounted()
+        names = namespaces.ours()
+        inodes = set(names.values()) | namespaces.nameless()
+        found = bool(inodes) or layout.home().exists()
+        if inodes:
+            with step("processes") as note:
+                note(f"ended {processes.end(inodes)}")
+            with step("network") as note:
+                uplink = network.remove_uplink()
+                for name in names:
+                    namespaces.remove(name)
+                note(f"removed {len(names)} namespaces" + (f" and {layout.UPLINK}" if uplink else ""))
+        if layout.home().exists():
+            with step("files") as note:
+                _remove_home()
+                note(f"removed {layout.home()}")
+        if unmount_netns:
+            _leave_netns_folder()
+        if purge and layout.cache().exists():
+            with step("cache") as note:
+                image.purge()
+                note(f"removed {layout.cache()}")
+        return found
+
+
+def _wanted_hosts(shared: int | None) -> int:
+    present = ownership.shared_hosts()
+    count = shared or present or layout.DEFAULT_HOSTS
+    layout.hosts(count)
+    if count < present:
+        raise KasumiError(
+            f"lab: wanted {count} shared hosts, found {present} already there, which may carry machines; "
+            "`kasumi lab down` first, or ask for at least as many",
+            ExitCode.USAGE,
+        )
+    return count
+
+
+def _refuse_foreign(everybody: tuple[Host, ...]) -> None:
+    # All of them before the first is made: a refusal must leave nothing half done.
+    network.refuse_foreign_uplink()
+    for name in (layout.FABRIC, layout.MOF_FILES_NAMESPACE, *(host.namespace for host in everybody)):
+        namespaces.refuse_foreign(f"network namespace {name}", namespaces.whose(name))
+
+
+def _bring_host(host: Host, everybody: tuple[Host, ...], wait: bool) -> None:
+    with step(f"host {host.name}") as note:
+        made = hosts.ensure(host, everybody)
+        if wait or host == OLD_HOST:
+            hosts.await_answer(host)
+        note(f"made or started {', '.join(made)}" if made else "as wanted")
+    if host == OLD_HOST:
+        with step(f"domain {PENSION.name}") as note:
+            made = pension.ensure()
+            note(f"made {', '.join(made)}" if made else "as wanted")
+
+
+def _bring_mof_files(wait: bool) -> None:
+    with step(f"server {MOF_FILES.name}") as note:
+        made = mof_files.ensure()
+        if wait:
+            mof_files.await_answer()
+        note(f"made or started {', '.join(made)}" if made else "as wanted")
+
+
+def _raise_first(errors: list[BaseException | None]) -> None:
+    for error in errors:
+        if error is not None:
+            raise error
+
+
+def _remove_home() -> None:
+    home = layout.home()
+    # The marker goes last: an interrupted removal must still be recognisable as ours.
+    for entry in sorted(home.iterdir(), key=lambda path: path.name == ownership.MARKER):
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+    home.rmdir()
+
+
+def _leave_netns_folder() -> None:
+    # `ip netns` mounts /run/netns onto itself at its first use; when that was ours and nobody has joined, undo it.
+    folder: Path = namespaces.NAMED
+    if folder.is_dir() and not any(folder.iterdir()):
+        while attempt(["mountpoint", "--quiet", str(folder)])[0]:
+            run(["umount", str(folder)])
+        folder.rmdir()

@@ -1,0 +1,99 @@
+"""Network namespaces with our mark on them, and the refusal to touch any other.
+
+The mark is the alias of the namespace's `lo`: it lies in the kernel object itself, so it cannot outlive it or point at
+another. A namespace gets its name only after its mark, in one process, so there is no moment in which ours looks foreign.
+"""
+
+import json
+from pathlib import Path
+
+from controlplane.errors import RefusedError
+from lab import layout
+from lab.command import attempt, run
+from lab.processes import living, namespace_id
+
+NAMED = Path("/run/netns")
+
+
+def mark() -> str:
+    """What marks everything of the lab whose home is in use."""
+    return f"kasumi-lab {layout.home()}"
+
+
+def alias(interface: str, *, namespace: str | None = None) -> str | None:
+    """The alias of an interface: None when there is no such interface, "" when it has none."""
+    inside = ["-netns", namespace] if namespace else []
+    good, text = attempt(["ip", *inside, "-json", "link", "show", "dev", interface])
+    if not good:
+        return None
+    found = json.loads(text)
+    return str(found[0].get("ifalias", "")) if found else None
+
+
+def whose(name: str) -> str | None:
+    """The mark of a named namespace: None when there is no such namespace, "" when it has no mark."""
+    if not (NAMED / name).exists():
+        return None
+    return alias("lo", namespace=name) or ""
+
+
+def refuse_foreign(what: str, found: str | None) -> None:
+    """Raise RefusedError unless `found` is our mark, or None: there is nothing there.
+
+    The message tells a lab with another home from a thing of somebody else's.
+    """
+    if found is None or found == mark():
+        return
+    if found.startswith("kasumi-lab "):
+        other = found.removeprefix("kasumi-lab ")
+        raise RefusedError(
+            f"lab: wanted {what} of the lab at {layout.home()}, found that of the lab at {other}; there is one lab on a "
+            f"machine: use that one, or end it with `KASUMI_LAB_HOME={other} kasumi lab down`"
+        )
+    raise RefusedError(
+        f"lab: wanted {what} to be free or ours, found one that the lab did not make; it is left alone: remove or rename it first"
+    )
+
+
+def ensure(name: str) -> bool:
+    """Make sure that a network namespace of ours has this name; says whether it had to be made. May be repeated.
+
+    Raises RefusedError when a foreign one has the name.
+    """
+    found = whose(name)
+    refuse_foreign(f"network namespace {name}", found)
+    if found is not None:
+        return False
+    script = 'ip link set dev lo alias "$1" up && sysctl -qw net.ipv6.conf.all.disable_ipv6=1 && ip netns attach "$2" $$'
+    run(["unshare", "--net", "sh", "-ec", script, "sh", mark(), name])
+    return True
+
+
+def ours() -> dict[str, int]:
+    """Names and inode numbers of the namespaces that carry our mark."""
+    if not NAMED.is_dir():
+        return {}
+    names = sorted(entry.name for entry in NAMED.iterdir() if entry.name.startswith(layout.NAMESPACE_PREFIX))
+    return {name: namespace_id(NAMED / name) for name in names if whose(name) == mark()}
+
+
+def nameless() -> set[int]:
+    """Namespaces of ours that lost their name (`ip netns delete`) while processes still live in them."""
+    named = set(ours().values())
+    own = namespace_id(Path("/proc/self/ns/net"))
+    found: set[int] = set()
+    asked: set[int] = set()
+    for process in living():
+        if process.network in named | found | asked | {own}:
+            continue
+        asked.add(process.network)
+        good, text = attempt(["nsenter", f"--target={process.pid}", "--net", "ip", "-json", "link", "show", "dev", "lo"])
+        if good and json.loads(text)[0].get("ifalias") == mark():
+            found.add(process.network)
+    return found
+
+
+def remove(name: str) -> None:
+    """Remove the name of one of our namespaces; the kernel frees the rest when its last process has gone."""
+    refuse_foreign(f"network namespace {name}", whose(name))
+    run(["ip", "netns", "delete", name])

@@ -1,0 +1,88 @@
+"""What of the lab is there and alive, one record for each piece. Looks, changes nothing."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from lab import hosts, layout, mof_files, namespaces, ownership, pension
+from lab.layout import FABRIC, MOF_FILES, OLD_HOST, PENSION, Host
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """One piece of the lab; `pid` is that of its main process, where it has one."""
+
+    name: str
+    kind: str
+    state: str
+    address: str | None = None
+    pid: int | None = None
+    detail: str = ""
+
+
+def pieces() -> list[Piece]:
+    """Every piece of the lab, empty when it is not up. May be repeated. Raises KasumiError without root."""
+    ownership.require_root()
+    if not ownership.is_home() or not ownership.shared_hosts():
+        return []
+    everybody = layout.hosts(ownership.shared_hosts())
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        found = list(pool.map(_host, everybody))
+        guest, server = pool.submit(_pension), pool.submit(_mof_files)
+    return [_image(), _fabric(), *found, server.result(), guest.result()]
+
+
+def acceleration() -> str | None:
+    """`kvm` or `tcg` once `up` has found out, else None."""
+    kept = layout.home() / "acceleration"
+    if not kept.exists():
+        return None
+    return "kvm" if kept.read_text(encoding="utf-8").strip() == "kvm" else "tcg"
+
+
+def _image() -> Piece:
+    image = layout.guest_image()
+    sidecar = image.with_name(f"{image.name}.sha256")
+    if not sidecar.exists():
+        return Piece(name="debian-12", kind="image", state="absent", detail=str(image))
+    return Piece(name="debian-12", kind="image", state="ready", detail=f"{image} sha256 {sidecar.read_text(encoding='utf-8')[:12]}")
+
+
+def _fabric() -> Piece:
+    uplink = namespaces.alias(layout.UPLINK)
+    state = "up" if uplink == namespaces.mark() and namespaces.whose(FABRIC) == namespaces.mark() else "absent"
+    return Piece(name="fabric", kind="network", state=state, address=layout.UPLINK_GATEWAY, detail=f"{layout.ALL_NETWORKS} by {layout.UPLINK}")
+
+
+def _host(host: Host) -> Piece:
+    daemon = hosts.find(host, "libvirtd")
+    absent = [name for name in ("virtlogd", "libvirtd", "sshd") if hosts.find(host, name) is None]
+    if absent:
+        state, detail = "broken", f"not running: {', '.join(absent)}"
+    else:
+        good, text = hosts.answers(host)
+        state, detail = ("up", f"{len(hosts.guests(host))} guests running, {acceleration()}") if good else ("silent", text)
+    return Piece(name=host.name, kind="host", state=state, address=host.address, pid=daemon.pid if daemon else None, detail=detail)
+
+
+def _mof_files() -> Piece:
+    process, dead = mof_files.find(), mof_files.missing_services()
+    if process is None or dead:
+        return Piece(
+            name=MOF_FILES.name, kind="server", state="broken", address=MOF_FILES.address, detail=f"not running: {', '.join(dead)}"
+        )
+    good, text = mof_files.answers()
+    detail = ", ".join(mof_files.SERVICES) if good else text
+    return Piece(
+        name=MOF_FILES.name, kind="server", state="up" if good else "silent", address=MOF_FILES.address, pid=process.pid, detail=detail
+    )
+
+
+def _pension() -> Piece:
+    qemu = next((process for process in hosts.guests(OLD_HOST) if f"guest={PENSION.name}" in process.arguments), None)
+    if qemu is None:
+        return Piece(name=PENSION.name, kind="guest", state="stopped", address=PENSION.address, detail=f"on {OLD_HOST.name}")
+    good, text = pension.answers()
+    detail = f"on {OLD_HOST.name}: {text.strip()}"
+    return Piece(
+        name=PENSION.name, kind="guest", state="up" if good else "silent", address=PENSION.address, pid=qemu.pid, detail=detail
+    )
