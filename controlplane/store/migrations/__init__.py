@@ -1,0 +1,1 @@
+"""Schema migrations, run in-process when the store opens."""
