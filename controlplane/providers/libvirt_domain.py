@@ -1,0 +1,200 @@
+"""Domain XML: built from a planned machine, and read back into an observed one. Pure; knows no connection.
+
+Our mark is one element in our own namespace under <metadata>; elements of others there are left alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import libvirt
+from lxml import etree
+
+from controlplane.model.observed import Mark, ObservedMachine, ObservedNic, PowerState, Usage
+from controlplane.model.plan import PlannedMachine
+
+NAMESPACE = "urn:kasumi:machine:1"
+PREFIX = "kasumi"
+_OSINFO = "http://libosinfo.org/xmlns/libvirt/domain/1.0"
+_OSINFO_IDS = {"debian-12": "http://debian.org/debian/12"}
+XML_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, remove_blank_text=True)
+
+_STATES = {
+    libvirt.VIR_DOMAIN_RUNNING: PowerState.RUNNING,
+    libvirt.VIR_DOMAIN_BLOCKED: PowerState.RUNNING,
+    libvirt.VIR_DOMAIN_PAUSED: PowerState.PAUSED,
+    libvirt.VIR_DOMAIN_PMSUSPENDED: PowerState.PAUSED,
+    libvirt.VIR_DOMAIN_SHUTDOWN: PowerState.CHANGING,
+    libvirt.VIR_DOMAIN_SHUTOFF: PowerState.STOPPED,
+    libvirt.VIR_DOMAIN_CRASHED: PowerState.CRASHED,
+    libvirt.VIR_DOMAIN_NOSTATE: PowerState.CHANGING,
+}
+
+
+def power_state(libvirt_state: int) -> PowerState:
+    """libvirt's domain state in words both providers share."""
+    return _STATES.get(libvirt_state, PowerState.CHANGING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What a domain definition says about the things we manage."""
+
+    vcpus: int
+    memory_mib: int
+    nics: tuple[ObservedNic, ...]
+    mark: Mark | None
+
+
+def domain_xml(
+    machine: PlannedMachine,
+    *,
+    estate: str,
+    plan: str,
+    virtualisation: str,
+    network_names: Mapping[str, str],
+    root_path: str,
+    seed_path: str | None,
+) -> str:
+    """The definition of a planned machine; `virtualisation` is kvm, qemu or test."""
+    domain = etree.Element("domain", {"type": virtualisation})
+    _leaf(domain, "name", machine.id)
+    _leaf(domain, "uuid", machine.uuid)
+    _leaf(domain, "title", f"{machine.ministry}/{machine.system}/{machine.id}")
+    metadata = etree.SubElement(domain, "metadata")
+    metadata.append(mark_element(machine, estate=estate, plan=plan))
+    if machine.image in _OSINFO_IDS:
+        info = etree.SubElement(metadata, f"{{{_OSINFO}}}libosinfo", nsmap={"libosinfo": _OSINFO})
+        etree.SubElement(info, f"{{{_OSINFO}}}os", {"id": _OSINFO_IDS[machine.image]})
+    _leaf(domain, "memory", str(machine.size.memory_mib), unit="MiB")
+    _leaf(domain, "currentMemory", str(machine.size.memory_mib), unit="MiB")
+    _leaf(domain, "vcpu", str(machine.size.vcpus), placement="static")
+    system = etree.SubElement(domain, "os")
+    if virtualisation == "test":
+        _leaf(system, "type", "hvm")
+    else:
+        _leaf(system, "type", "hvm", arch="x86_64", machine="q35")
+    etree.SubElement(system, "boot", {"dev": "hd"})
+    features = etree.SubElement(domain, "features")
+    etree.SubElement(features, "acpi")
+    etree.SubElement(features, "apic")
+    if virtualisation == "kvm":
+        etree.SubElement(domain, "cpu", {"mode": "host-model"})
+    elif virtualisation == "qemu":
+        etree.SubElement(domain, "cpu", {"mode": "maximum"})
+    etree.SubElement(domain, "clock", {"offset": "utc"})
+    for event, action in (("on_poweroff", "destroy"), ("on_reboot", "restart"), ("on_crash", "restart")):
+        _leaf(domain, event, action)
+    _devices(domain, machine, network_names, root_path, seed_path, real=virtualisation != "test")
+    return etree.tostring(domain, pretty_print=True, encoding="unicode")
+
+
+def _devices(
+    domain: etree._Element, machine: PlannedMachine, names: Mapping[str, str], root_path: str, seed_path: str | None, *, real: bool
+) -> None:
+    devices = etree.SubElement(domain, "devices")
+    _disk(devices, root_path, "qcow2", "vda")
+    if seed_path is not None:
+        _disk(devices, seed_path, "raw", "vdb", readonly=True)
+    for nic in machine.nics:
+        interface = etree.SubElement(devices, "interface", {"type": "network"})
+        etree.SubElement(interface, "mac", {"address": nic.mac})
+        etree.SubElement(interface, "source", {"network": names[nic.network]})
+        etree.SubElement(interface, "model", {"type": "virtio"})
+    console = etree.SubElement(devices, "console", {"type": "pty"})
+    etree.SubElement(console, "target", {"type": "serial", "port": "0"})
+    if not real:
+        return
+    channel = etree.SubElement(devices, "channel", {"type": "unix"})
+    etree.SubElement(channel, "target", {"type": "virtio", "name": "org.qemu.guest_agent.0"})
+    rng = etree.SubElement(devices, "rng", {"model": "virtio"})
+    _leaf(rng, "backend", "/dev/urandom", model="random")
+    balloon = etree.SubElement(devices, "memballoon", {"model": "virtio"})
+    etree.SubElement(balloon, "stats", {"period": "10"})
+    etree.SubElement(devices, "watchdog", {"model": "i6300esb", "action": "reset"})
+    etree.SubElement(devices, "panic", {"model": "isa"})
+
+
+def _disk(devices: etree._Element, path: str, image_format: str, target: str, *, readonly: bool = False) -> None:
+    disk = etree.SubElement(devices, "disk", {"type": "file", "device": "disk"})
+    etree.SubElement(disk, "driver", {"name": "qemu", "type": image_format, "discard": "unmap"})
+    etree.SubElement(disk, "source", {"file": path})
+    etree.SubElement(disk, "target", {"dev": target, "bus": "virtio"})
+    if readonly:
+        etree.SubElement(disk, "readonly")
+
+
+def _leaf(parent: etree._Element, tag: str, text: str, **attributes: str) -> None:
+    etree.SubElement(parent, tag, attributes).text = text
+
+
+def mark_element(machine: PlannedMachine, *, estate: str, plan: str) -> etree._Element:
+    """Our mark as an element; `plan` is the digest of the plan that made or last changed the machine."""
+    attributes = {"estate": estate, "id": machine.id, "ministry": machine.ministry, "system": machine.system, "plan": plan}
+    return etree.Element(f"{{{NAMESPACE}}}machine", attributes, nsmap={PREFIX: NAMESPACE})
+
+
+def shape_of(xml: str) -> Shape:
+    """Read a definition."""
+    domain = etree.fromstring(xml, XML_PARSER)
+    vcpu = domain.find("vcpu")
+    memory = domain.find("currentMemory") if domain.find("currentMemory") is not None else domain.find("memory")
+    return Shape(
+        vcpus=int((vcpu.get("current") or vcpu.text) if vcpu is not None else 0),
+        memory_mib=_mib(memory),
+        nics=tuple(_nic(interface) for interface in domain.iterfind("devices/interface")),
+        mark=_mark(domain),
+    )
+
+
+def _mark(domain: etree._Element) -> Mark | None:
+    found = domain.find(f"metadata/{{{NAMESPACE}}}machine")
+    if found is None:
+        return None
+    return Mark(estate=found.get("estate", ""), machine=found.get("id", ""), plan=found.get("plan", ""))
+
+
+def _mib(memory: etree._Element | None) -> int:
+    if memory is None or not memory.text:
+        return 0
+    to_bytes = {"b": 1, "bytes": 1, "KB": 1000, "k": 1024, "KiB": 1024, "MB": 10**6, "M": 2**20, "MiB": 2**20, "G": 2**30, "GiB": 2**30}
+    return int(memory.text) * to_bytes[memory.get("unit", "KiB")] // 2**20
+
+
+def _nic(interface: etree._Element) -> ObservedNic:
+    source, mac = interface.find("source"), interface.find("mac")
+    return ObservedNic(
+        network=source.get("network", "") if source is not None else "",
+        mac=mac.get("address", "").lower() if mac is not None else "",
+    )
+
+
+def observed_machine(
+    name: str, uuid: str, shape: Shape, live: Shape | None, stats: Mapping[str, int], *, autostart: bool
+) -> ObservedMachine:
+    """Put together what bulk statistics and the definitions say; `live` is the running definition, None when stopped."""
+    state = power_state(stats.get("state.state", libvirt.VIR_DOMAIN_NOSTATE))
+    running = live is not None
+    available, unused = stats.get("balloon.available"), stats.get("balloon.usable", stats.get("balloon.unused"))
+    return ObservedMachine(
+        name=name,
+        uuid=uuid,
+        mark=shape.mark,
+        state=state,
+        vcpus=shape.vcpus,
+        memory_mib=shape.memory_mib,
+        live_vcpus=stats.get("vcpu.current") if running else None,
+        live_memory_mib=stats["balloon.current"] // 1024 if running and "balloon.current" in stats else None,
+        autostart=autostart,
+        nics=shape.nics,
+        live_nics=live.nics if live is not None else None,
+        usage=Usage(
+            cpu_seconds=stats["cpu.time"] / 1e9 if running and "cpu.time" in stats else None,
+            memory_used_mib=(available - unused) // 1024 if available is not None and unused is not None else None,
+            disk_allocated_mib=_allocated_mib(stats),
+        ),
+    )
+
+
+def _allocated_mib(stats: Mapping[str, int]) -> int | None:
+    sizes = [value for key, value in stats.items() if key.startswith("block.") and key.endswith(".physical")]
+    return sum(sizes) // 2**20 if sizes else None
