@@ -38,7 +38,21 @@ def _kvm_works() -> bool:
     with TemporaryDirectory() as folder:
         kernel, console = Path(folder) / "vmlinuz", Path(folder) / "console"
         run(["debugfs", "-R", f"dump /vmlinuz {kernel}", f"{image.pension_disk()}?offset={image.PARTITION_BYTES}"])
-        machine = ["qemu-system-x86_64", "-accel", "kvm", "-cpu", "host", "-m", "256", "-nodefaults", "-display", "none", "-no-reboot"]
+        machine = [
+            "qemu-system-x86_64",
+            "-accel",
+            "kvm",
+            "-cpu",
+            "host",
+            "-m",
+            "256",
+            "-nodefaults",
+            "-display",
+            "none",
+            "-no-reboot",
+        ]
         boot = ["-kernel", str(kernel), "-append", "console=ttyS0 panic=-1", "-serial", f"file:{console}"]
-        good, _ = attempt(["timeout", "--signal=KILL", str(PATIENCE_SECONDS), *machine, *boot], timeout_seconds=PATIENCE_SECONDS + 5)
+        good, _ = attempt(
+            ["timeout", "--signal=KILL", str(PATIENCE_SECONDS), *machine, *boot], timeout_seconds=PATIENCE_SECONDS + 5
+        )
         return good and console.exists() and THE_END in console.read_text(encoding="utf-8", errors="replace")

@@ -20,7 +20,13 @@ def attempt(argv: Sequence[str], *, timeout_seconds: float = 60) -> tuple[bool, 
     """Whether the command succeeded, and what it printed (stdout on success, stderr otherwise)."""
     try:
         done = subprocess.run(
-            argv, check=False, capture_output=True, text=True, timeout=timeout_seconds, env=environment(), stdin=subprocess.DEVNULL
+            argv,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=timeout_seconds,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
         )
     except subprocess.TimeoutExpired:
         return False, f"no answer in {timeout_seconds:g} s"
@@ -39,7 +45,9 @@ def run(argv: Sequence[str], *, feed: str | None = None, timeout_seconds: float 
             argv, check=False, capture_output=True, text=True, input=feed or "", timeout=timeout_seconds, env=environment()
         )
     except subprocess.TimeoutExpired as error:
-        raise KasumiError(f"lab: `{' '.join(argv)}` gave no answer in {timeout_seconds:g} s; `kasumi lab up` tries again") from error
+        raise KasumiError(
+            f"lab: `{' '.join(argv)}` gave no answer in {timeout_seconds:g} s; `kasumi lab up` tries again"
+        ) from error
     if done.returncode != 0:
         complaint = (done.stderr or done.stdout).strip()[-600:]
         raise KasumiError(f"lab: `{' '.join(argv)}` failed with code {done.returncode}: {complaint}")
@@ -50,5 +58,11 @@ def start(argv: Sequence[str], *, log: Path) -> None:
     """Start a daemon that outlives us, in a session of its own, its words appended to `log`."""
     with log.open("ab") as words:
         subprocess.run(
-            ["setsid", "--fork", *argv], check=True, stdin=subprocess.DEVNULL, stdout=words, stderr=words, env=environment(), cwd="/"
+            ["setsid", "--fork", *argv],
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=words,
+            stderr=words,
+            env=environment(),
+            cwd="/",
         )

@@ -45,14 +45,19 @@ def main() -> int:
         _tell(story, "The planner decides size, host and address of every machine, with reasons", _plan)
         _tell(story, "The plan becomes machines on two hypervisors", lambda: kasumi("apply", str(PLAN)))
         _tell(story, "A second apply finds nothing to do", lambda: kasumi("apply", str(PLAN)))
-        _tell(story, "Ansible configures the new machines over ssh: security policy, PostgreSQL, nginx", lambda: kasumi("configure"))
+        _tell(
+            story, "Ansible configures the new machines over ssh: security policy, PostgreSQL, nginx", lambda: kasumi("configure")
+        )
         _tell(story, "The old pension server is moved with its data, and its rows are counted on both sides", _migrate)
         _tell(story, "A page of the new portal reads the moved database", _page)
         _tell(story, "Metrics of hosts, ministries and savings are served", _metrics)
         _tell(story, "A machine is destroyed by hand and reconcile brings it back", _destroy_and_reconcile)
         _tell(story, "The evidence of all this is a chain nobody can change unseen", lambda: kasumi("evidence", "--verify"))
     except KasumiError as error:
-        print(f"\ndemo stopped: {error}\nrun `make demo` again to go on from here, `make demo-down` to take it away", file=sys.stderr)
+        print(
+            f"\ndemo stopped: {error}\nrun `make demo` again to go on from here, `make demo-down` to take it away",
+            file=sys.stderr,
+        )
         return 1
     _summary(story, time.monotonic() - began)
     return 0
@@ -111,7 +116,9 @@ def _migrate() -> str:
 
 
 def _phase() -> str:
-    document = json.loads(run([str(Path(sys.executable).with_name("kasumi")), "migrate", "status", MIGRATED, "-o", "json"], quiet=True))
+    document = json.loads(
+        run([str(Path(sys.executable).with_name("kasumi")), "migrate", "status", MIGRATED, "-o", "json"], quiet=True)
+    )
     return str(document["migrations"][0]["phase"])
 
 

@@ -23,5 +23,7 @@ def enter(name: str, command: Sequence[str]) -> None:
         raise KasumiError(f"lab ssh: wanted {name}, found no lab at {layout.home()}; `kasumi lab up` first")
     target = name.rpartition("@")[2]
     if target not in names() and not target.startswith("10.77."):
-        raise KasumiError(f"lab ssh: wanted {name}, found only {', '.join(names())} and addresses in {layout.ALL_NETWORKS}", ExitCode.USAGE)
-    os.execvp("ssh", ["ssh", "-F", str(layout.ssh_home() / "config"), name, *command])
+        raise KasumiError(
+            f"lab ssh: wanted {name}, found only {', '.join(names())} and addresses in {layout.ALL_NETWORKS}", ExitCode.USAGE
+        )
+    os.execvp("ssh", ["ssh", "-F", str(layout.ssh_home() / "config"), name, *command])  # noqa: S606 - ssh takes our place

@@ -94,7 +94,8 @@ def await_answer(host: Host) -> None:
         if time.monotonic() > deadline:
             log = layout.host_home(host) / "log"
             raise UnreachableError(
-                f"lab: {host.name}: wanted libvirt to answer at {host.address}, found: {text}; see {log}, then `kasumi lab up` again"
+                f"lab: {host.name}: wanted libvirt to answer at {host.address}, found: {text}; "
+                f"see {log}, then `kasumi lab up` again"
             )
         time.sleep(POLL_SECONDS)
 
@@ -165,14 +166,13 @@ def _write_files(host: Host, everybody: Sequence[Host]) -> None:
     write(home / "etc/libvirt/libvirtd.conf", LIBVIRTD_CONF.format(uuid=host.uuid))
     write(home / "etc/libvirt/qemu.conf", QEMU_CONF)
     write(home / "etc/libvirt/virtlogd.conf", "")
-    write(home / "etc/sshd_config", SSHD_CONF.format(
-        address=host.address, key=host_key(host.name), authorized=layout.ssh_home() / "id_ed25519.pub"
-    ))
+    write(
+        home / "etc/sshd_config",
+        SSHD_CONF.format(address=host.address, key=host_key(host.name), authorized=layout.ssh_home() / "id_ed25519.pub"),
+    )
 
 
 def _write_shadow(path: Path) -> None:
     # Without PAM sshd refuses a root whose password is locked with "!", as images of clouds and CI have it.
     rows = Path("/etc/shadow").read_text(encoding="utf-8").splitlines()
     write(path, "".join(f"{row.split(':', 1)[0]}:*:19000:0:99999:7:::\n" for row in rows), mode=0o600)
-
-

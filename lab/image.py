@@ -18,7 +18,14 @@ from lab.progress import say, step
 
 RECIPE = Path(__file__).parent / "recipe"
 PARTS = (
-    "packages", "build.sh", "enter.sh", "disk.sh", "before-packages.sh", "guest.sh", "mof-files.sh", "mhlw-pension.sh",
+    "packages",
+    "build.sh",
+    "enter.sh",
+    "disk.sh",
+    "before-packages.sh",
+    "guest.sh",
+    "mof-files.sh",
+    "mhlw-pension.sh",
 )
 IMAGE = "debian-12.qcow2"
 PARTITION_BYTES = 1 << 20
@@ -109,9 +116,12 @@ def _build(target: Path, log: Path) -> None:
     fence = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--mount-proc", "--propagation", "private"]
     argv = [*fence, "--kill-child", "sh", str(RECIPE / "build.sh"), str(target), *mirrors()]
     began = time.monotonic()
-    with log.open("w", encoding="utf-8") as words, subprocess.Popen(
-        argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, env=environment()
-    ) as build:
+    with (
+        log.open("w", encoding="utf-8") as words,
+        subprocess.Popen(
+            argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, env=environment()
+        ) as build,
+    ):
         assert build.stdout is not None  # noqa: S101 - it is a pipe
         for line in build.stdout:
             words.write(line)

@@ -44,7 +44,9 @@ def ensure(hosts: Sequence[Host]) -> bool:
     known = "".join(f"{name},{address} {_public(name)}\n" for name, address in servers)
     made = write(home / "known_hosts", known) or made
     aliases = "".join(ALIAS.format(name=name, address=address, home=home) for name, address in servers)
-    management = ALIAS.format(name="", address="10.77.0.*", home=home).replace("    HostName 10.77.0.*\n", "").replace("Host  ", "Host ")
+    management = (
+        ALIAS.format(name="", address="10.77.0.*", home=home).replace("    HostName 10.77.0.*\n", "").replace("Host  ", "Host ")
+    )
     made = write(home / "config", CONFIG.format(aliases=aliases + management, home=home)) or made
     return write(home / "ssh", f'#!/bin/sh\nexec ssh -F {home}/config "$@"\n', mode=0o755) or made
 

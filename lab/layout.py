@@ -86,7 +86,8 @@ def hosts(shared: int) -> tuple[Host, ...]:
     """
     if not 1 <= shared <= MOST_HOSTS:
         raise KasumiError(
-            f"lab: wanted {shared} shared hosts, found addresses for 1 to {MOST_HOSTS}; choose a number in between", ExitCode.USAGE
+            f"lab: wanted {shared} shared hosts, found addresses for 1 to {MOST_HOSTS}; choose a number in between",
+            ExitCode.USAGE,
         )
     return (*(shared_host(number) for number in range(1, shared + 1)), OLD_HOST)
 

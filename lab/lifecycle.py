@@ -3,7 +3,9 @@ repairs, and `down` after any accident cleans up.
 """
 
 import shutil
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from controlplane.errors import ExitCode, KasumiError
@@ -37,11 +39,8 @@ def up(*, shared: int | None = None, wait: bool = True) -> None:
         with step("fabric") as note:
             if network.ensure_fabric():
                 note("made")
-        # Waiting for one host overlaps with making the next; more at once only fight for the processors.
-        with ThreadPoolExecutor(max_workers=8) as pool:
-            jobs = [pool.submit(_bring_host, host, everybody, wait) for host in (OLD_HOST, *everybody[:-1])]
-            jobs.append(pool.submit(_bring_mof_files, wait))
-        _raise_first([job.exception() for job in jobs])
+        jobs = [partial(_bring_host, host, everybody, wait) for host in (OLD_HOST, *everybody[:-1])]
+        _together([*jobs, partial(_bring_mof_files, wait)])
         if wait:
             with step(f"guest {PENSION.name}") as note:
                 note(pension.await_answer())
@@ -122,10 +121,27 @@ def _bring_mof_files(wait: bool) -> None:
         note(f"made or started {', '.join(made)}" if made else "as wanted")
 
 
-def _raise_first(errors: list[BaseException | None]) -> None:
+def _together(jobs: Sequence[Callable[[], None]]) -> None:
+    """Run all jobs at once, each to its end, then raise what went wrong, all of it in one KasumiError."""
+    errors: list[BaseException] = []
+
+    def run_one(job: Callable[[], None]) -> None:
+        try:
+            job()
+        except BaseException as error:
+            errors.append(error)
+
+    # Daemons, so that Ctrl-C ends the command and not only its main thread.
+    threads = [threading.Thread(target=run_one, args=(job,), daemon=True) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     for error in errors:
-        if error is not None:
+        if not isinstance(error, KasumiError) or len(errors) == 1:
             raise error
+    if errors:
+        raise KasumiError("\n".join(str(error) for error in errors))
 
 
 def _remove_home() -> None:

@@ -38,18 +38,28 @@ def _ensure_uplink() -> bool:
     made = namespaces.alias(layout.UPLINK) is None
     if made:
         # Marked while still in the fabric, so that it never stands unmarked in the root namespace.
-        run(["ip", "-netns", layout.FABRIC, "-batch", "-"], feed="\n".join([
-            f"link add {layout.UPLINK} type veth peer name uplink",
-            f'link set {layout.UPLINK} alias "{namespaces.mark()}"',
-            f"address replace {layout.UPLINK_GATEWAY}/30 dev uplink",
-            "link set uplink up",
-            f"link set {layout.UPLINK} netns {os.getpid()}",
-        ]))
-    run(["ip", "-batch", "-"], feed="\n".join([
-        f"address replace {layout.UPLINK_ADDRESS} dev {layout.UPLINK}",
-        f"link set {layout.UPLINK} up",
-        f"route replace {layout.ALL_NETWORKS} via {layout.UPLINK_GATEWAY} dev {layout.UPLINK}",
-    ]))
+        run(
+            ["ip", "-netns", layout.FABRIC, "-batch", "-"],
+            feed="\n".join(
+                [
+                    f"link add {layout.UPLINK} type veth peer name uplink",
+                    f'link set {layout.UPLINK} alias "{namespaces.mark()}"',
+                    f"address replace {layout.UPLINK_GATEWAY}/30 dev uplink",
+                    "link set uplink up",
+                    f"link set {layout.UPLINK} netns {os.getpid()}",
+                ]
+            ),
+        )
+    run(
+        ["ip", "-batch", "-"],
+        feed="\n".join(
+            [
+                f"address replace {layout.UPLINK_ADDRESS} dev {layout.UPLINK}",
+                f"link set {layout.UPLINK} up",
+                f"route replace {layout.ALL_NETWORKS} via {layout.UPLINK_GATEWAY} dev {layout.UPLINK}",
+            ]
+        ),
+    )
     return made
 
 
@@ -81,11 +91,14 @@ def ensure_server(server: Server, namespace: str) -> bool:
     if "eth0" not in _interfaces(namespace):
         made = True
         _wire(server.name, server.network, inner="eth0", namespace=namespace)
-    _batch(namespace, [
-        f"address replace {server.address}/24 dev eth0",
-        "link set eth0 up",
-        f"route replace default via {server.network.gateway}",
-    ])
+    _batch(
+        namespace,
+        [
+            f"address replace {server.address}/24 dev eth0",
+            "link set eth0 up",
+            f"route replace default via {server.network.gateway}",
+        ],
+    )
     return made
 
 

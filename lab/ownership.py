@@ -19,6 +19,7 @@ MARKER = "kasumi-lab.json"
 PACKAGES = {
     "ip": "iproute2",
     "nsenter": "util-linux",
+    "sysctl": "procps",
     "libvirtd": "libvirt-daemon-system",
     "virtlogd": "libvirt-daemon-system",
     "virsh": "libvirt-clients",

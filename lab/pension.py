@@ -98,7 +98,7 @@ def answers() -> tuple[bool, str]:
 
 
 def await_answer() -> str:
-    """Wait until the guest lets us in over ssh and its page answers; say what the page says, or that it is stopped.
+    """Wait until the guest's sshd and its page answer; say what the page says, or that it is stopped.
 
     Raises UnreachableError with the last complaint.
     """
@@ -108,11 +108,8 @@ def await_answer() -> str:
         if state.startswith("shut off"):
             return f"{state}, left alone"
         good, text = answers()
-        if good:
-            good, complaint = attempt([str(layout.ssh_home() / "ssh"), PENSION.name, "true"], timeout_seconds=60)
-            if good:
-                return text.strip()
-            text = complaint
+        if good and _reachable():
+            return text.strip()
         if time.monotonic() > deadline:
             console = layout.host_home(OLD_HOST) / "log" / "qemu" / f"{PENSION.name}-serial.log"
             raise UnreachableError(
@@ -131,9 +128,10 @@ def _should_start(state: str) -> bool:
 
 
 def _reachable() -> bool:
+    # The banner, not only the connection: sshd itself is up. A whole login would take a second of emulated CPU.
     try:
-        with socket.create_connection((PENSION.address, 22), timeout=1):
-            return True
+        with socket.create_connection((PENSION.address, 22), timeout=2) as connection:
+            return connection.recv(4) == b"SSH-"
     except OSError:
         return False
 
@@ -141,8 +139,12 @@ def _reachable() -> bool:
 def _domain() -> str:
     kind = acceleration.domain_type()
     return DOMAIN.format(
-        kind=kind, cpu="host-passthrough" if kind == "kvm" else "maximum",
-        name=PENSION.name, memory_mib=MEMORY_MIB, mac=PENSION_MAC, bridge=MHLW.bridge,
+        kind=kind,
+        cpu="host-passthrough" if kind == "kvm" else "maximum",
+        name=PENSION.name,
+        memory_mib=MEMORY_MIB,
+        mac=PENSION_MAC,
+        bridge=MHLW.bridge,
     )
 
 
@@ -171,7 +173,13 @@ def _write_disk() -> None:
     for source, path, owner, mode in files:
         folder, name = path.rsplit("/", 1)
         # `write` knows names, not paths.
-        commands += [f"cd {folder}", f"write {source} {name}", f"sif {path} mode {mode}", f"sif {path} uid {owner}", f"sif {path} gid {owner}"]
+        commands += [
+            f"cd {folder}",
+            f"write {source} {name}",
+            f"sif {path} mode {mode}",
+            f"sif {path} uid {owner}",
+            f"sif {path} gid {owner}",
+        ]
     # debugfs writes into the file system without mounting it: no loop device, nothing to clean up.
     run(["debugfs", "-w", "-f", "-", f"{raw}?offset={image.PARTITION_BYTES}"], feed="\n".join(commands) + "\n")
     run(["qemu-img", "convert", "-O", "qcow2", str(raw), str(fresh)])

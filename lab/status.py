@@ -44,13 +44,21 @@ def _image() -> Piece:
     sidecar = image.with_name(f"{image.name}.sha256")
     if not sidecar.exists():
         return Piece(name="debian-12", kind="image", state="absent", detail=str(image))
-    return Piece(name="debian-12", kind="image", state="ready", detail=f"{image} sha256 {sidecar.read_text(encoding='utf-8')[:12]}")
+    return Piece(
+        name="debian-12", kind="image", state="ready", detail=f"{image} sha256 {sidecar.read_text(encoding='utf-8')[:12]}"
+    )
 
 
 def _fabric() -> Piece:
     uplink = namespaces.alias(layout.UPLINK)
     state = "up" if uplink == namespaces.mark() and namespaces.whose(FABRIC) == namespaces.mark() else "absent"
-    return Piece(name="fabric", kind="network", state=state, address=layout.UPLINK_GATEWAY, detail=f"{layout.ALL_NETWORKS} by {layout.UPLINK}")
+    return Piece(
+        name="fabric",
+        kind="network",
+        state=state,
+        address=layout.UPLINK_GATEWAY,
+        detail=f"{layout.ALL_NETWORKS} by {layout.UPLINK}",
+    )
 
 
 def _host(host: Host) -> Piece:
@@ -61,19 +69,30 @@ def _host(host: Host) -> Piece:
     else:
         good, text = hosts.answers(host)
         state, detail = ("up", f"{len(hosts.guests(host))} guests running, {acceleration()}") if good else ("silent", text)
-    return Piece(name=host.name, kind="host", state=state, address=host.address, pid=daemon.pid if daemon else None, detail=detail)
+    return Piece(
+        name=host.name, kind="host", state=state, address=host.address, pid=daemon.pid if daemon else None, detail=detail
+    )
 
 
 def _mof_files() -> Piece:
     process, dead = mof_files.find(), mof_files.missing_services()
     if process is None or dead:
         return Piece(
-            name=MOF_FILES.name, kind="server", state="broken", address=MOF_FILES.address, detail=f"not running: {', '.join(dead)}"
+            name=MOF_FILES.name,
+            kind="server",
+            state="broken",
+            address=MOF_FILES.address,
+            detail=f"not running: {', '.join(dead)}",
         )
     good, text = mof_files.answers()
     detail = ", ".join(mof_files.SERVICES) if good else text
     return Piece(
-        name=MOF_FILES.name, kind="server", state="up" if good else "silent", address=MOF_FILES.address, pid=process.pid, detail=detail
+        name=MOF_FILES.name,
+        kind="server",
+        state="up" if good else "silent",
+        address=MOF_FILES.address,
+        pid=process.pid,
+        detail=detail,
     )
 
 
