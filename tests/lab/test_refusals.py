@@ -19,14 +19,16 @@ def home(tmp_path, monkeypatch):
 def test_without_root_it_says_so(monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     for verb in (lifecycle.up, lifecycle.down, status.pieces):
-        with pytest.raises(KasumiError, match="wanted root.*found user id 1000; run it with sudo"):
+        with pytest.raises(KasumiError, match=r"wanted root.*found user id 1000; run it with sudo"):
             verb()
 
 
 def test_missing_tools_are_named_with_the_line_that_installs_them(monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     there = shutil.which
-    monkeypatch.setattr(shutil, "which", lambda tool, path: None if tool in {"libvirtd", "mmdebstrap"} else there(tool, path=path))
+    monkeypatch.setattr(
+        shutil, "which", lambda tool, path: None if tool in {"libvirtd", "mmdebstrap"} else there(tool, path=path)
+    )
     with pytest.raises(KasumiError) as caught:
         ownership.require_abilities()
     assert "apt-get install --no-install-recommends libvirt-daemon-system mmdebstrap" in str(caught.value)
@@ -36,7 +38,7 @@ def test_a_home_with_foreign_files_is_left_alone(home: Path):
     home.mkdir()
     (home / "thesis.txt").write_text("years of work")
     for verb in (ownership.claim_home, ownership.refuse_foreign_home):
-        with pytest.raises(RefusedError, match="found files there without our kasumi-lab.json; it is left alone") as caught:
+        with pytest.raises(RefusedError, match=r"found files there without our kasumi-lab.json; it is left alone") as caught:
             verb()
     assert caught.value.exit_code == ExitCode.REFUSED
     assert (home / "thesis.txt").read_text() == "years of work"
@@ -51,7 +53,7 @@ def test_an_empty_home_and_our_own_are_claimed(home: Path):
 
 
 def test_a_thing_without_our_mark_is_refused():
-    with pytest.raises(RefusedError, match="wanted interface kl0 to be free or ours, found one that the lab did not make"):
+    with pytest.raises(RefusedError, match=r"wanted interface kl0 to be free or ours, found one that the lab did not make"):
         namespaces.refuse_foreign("interface kl0", "")
 
 
@@ -109,7 +111,7 @@ def test_several_failures_are_all_told():
     def fail(text: str) -> None:
         raise KasumiError(text)
 
-    with pytest.raises(KasumiError, match="(?s)hv1.*hv2"):
+    with pytest.raises(KasumiError, match=r"(?s)hv1.*hv2"):
         lifecycle._together([lambda: fail("hv1"), lambda: fail("hv2")])
 
 
