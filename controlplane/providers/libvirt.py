@@ -207,7 +207,6 @@ class LibvirtProvider:
                 if error.get_error_code() in {
                     libvirt.VIR_ERR_AGENT_UNRESPONSIVE,
                     libvirt.VIR_ERR_AGENT_UNSYNCED,
-                    libvirt.VIR_ERR_AGENT_COMMAND_TIMEOUT,
                     libvirt.VIR_ERR_OPERATION_INVALID,
                 }:
                     return ()

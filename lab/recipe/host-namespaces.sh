@@ -8,9 +8,24 @@ shift 3
 hostname "$name"
 # A sysfs of this network namespace: libvirt looks for bridges and taps in it.
 mount -t sysfs -o ro sysfs /sys
-# libvirt believes in a /dev/kvm that can be opened; where it does not work, nobody must be offered it.
+# libvirt believes in a /dev/kvm that can be opened, and asks QEMU about it anew at every definition (a minute each) when
+# QEMU then finds that it does not work. So where it does not work there must be no such node at all.
 if [ "$kind" != kvm ] && [ -e /dev/kvm ]; then
-    mount --bind /dev/null /dev/kvm
+    devices="$home/run/dev"
+    mkdir -p "$devices"
+    mount -t tmpfs -o mode=755,nosuid dev "$devices"
+    for node in /dev/*; do
+        case "$node" in
+            /dev/kvm) ;;
+            *) if [ -d "$node" ] && [ ! -L "$node" ]; then
+                   mkdir "$devices/${node#/dev/}"
+                   mount --rbind "$node" "$devices/${node#/dev/}"
+               else
+                   cp -a "$node" "$devices/"
+               fi ;;
+        esac
+    done
+    mount --move "$devices" /dev
 fi
 for file in shadow hosts hostname resolv.conf; do
     mount --bind "$home/etc/$file" "/etc/$file"
