@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lab import image, layout
-from lab.command import attempt, run
+from lab.command import attempt
 from lab.keys import write
 
 PATIENCE_SECONDS = 10
@@ -36,8 +36,7 @@ def _kvm_works() -> bool:
     if not Path("/dev/kvm").exists():
         return False
     with TemporaryDirectory() as folder:
-        kernel, console = Path(folder) / "vmlinuz", Path(folder) / "console"
-        run(["debugfs", "-R", f"dump /vmlinuz {kernel}", f"{image.pension_disk()}?offset={image.PARTITION_BYTES}"])
+        console = Path(folder) / "console"
         machine = [
             "qemu-system-x86_64",
             "-accel",
@@ -51,7 +50,7 @@ def _kvm_works() -> bool:
             "none",
             "-no-reboot",
         ]
-        boot = ["-kernel", str(kernel), "-append", "console=ttyS0 panic=-1", "-serial", f"file:{console}"]
+        boot = ["-kernel", str(image.kernel()), "-append", "console=ttyS0 panic=-1", "-serial", f"file:{console}"]
         good, _ = attempt(
             ["timeout", "--signal=KILL", str(PATIENCE_SECONDS), *machine, *boot], timeout_seconds=PATIENCE_SECONDS + 5
         )

@@ -4,11 +4,14 @@ The cache is keyed by the digest of the recipe (every file in `recipe/` that tak
 builds anew, an unchanged one never does. A build that was interrupted leaves a `.building` folder, thrown away by the next.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from controlplane.errors import KasumiError
@@ -28,8 +31,6 @@ PARTS = (
     "mhlw-pension.sh",
 )
 IMAGE = "debian-12.qcow2"
-PARTITION_BYTES = 1 << 20
-"""Where the one partition of every disk begins."""
 LAST_WORDS = 12
 """Lines of the build's log shown when it fails."""
 
@@ -53,12 +54,27 @@ def recipe_digest() -> str:
 def ensure_cache() -> Path:
     """The folder with everything built from the recipe, built now if it is not there: some minutes, with progress on stderr.
 
-    May be repeated. Raises KasumiError with the end of the build's log when the build fails.
+    May be repeated; a second caller waits for the first. Raises KasumiError with the end of the build's log when it fails.
     """
     done = layout.cache() / recipe_digest()
     if (done / IMAGE).exists():
         return done
     layout.cache().mkdir(parents=True, exist_ok=True)
+    with _one_build():
+        return done if (done / IMAGE).exists() else _build_into(done)
+
+
+@contextmanager
+def _one_build() -> Iterator[None]:
+    folder = os.open(layout.cache(), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _build_into(done: Path) -> Path:
     for stale in layout.cache().glob("*.building"):
         shutil.rmtree(stale)
     building = done.with_name(f"{done.name}.building")
@@ -92,8 +108,19 @@ def ensure_image() -> Path:
 
 
 def pension_disk() -> Path:
-    """The raw disk of the guest `mhlw-pension` without anybody's keys; the cache must be there."""
-    return layout.cache() / recipe_digest() / "mhlw-pension.raw"
+    """The disk of the guest `mhlw-pension` without anybody's keys; the cache must be there."""
+    return layout.cache() / recipe_digest() / "mhlw-pension.qcow2"
+
+
+def pension_places() -> dict[str, int]:
+    """Where on that disk, in bytes from its start, the one block of each file of keys lies; the cache must be there."""
+    lines = pension_disk().with_suffix(".places").read_text(encoding="utf-8").splitlines()
+    return {path: int(offset) for path, offset in (line.split() for line in lines)}
+
+
+def kernel() -> Path:
+    """The guest image's kernel; the cache must be there."""
+    return layout.cache() / recipe_digest() / "vmlinuz"
 
 
 def mof_files_system() -> Path:

@@ -26,6 +26,7 @@ PACKAGES = {
     "virt-ssh-helper": "libvirt-daemon",
     "qemu-system-x86_64": "qemu-system-x86",
     "qemu-img": "qemu-utils",
+    "qemu-io": "qemu-utils",
     "qemu-nbd": "qemu-utils",
     "nbdcopy": "libnbd-bin",
     "mmdebstrap": "mmdebstrap",

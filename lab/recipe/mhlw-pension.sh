@@ -27,8 +27,14 @@ chroot "$root" useradd --create-home --shell /bin/bash kasumi
 chroot "$root" useradd --create-home --shell /bin/bash --comment 'Sato Jiro' sato
 echo 'kasumi ALL=(ALL) NOPASSWD:ALL' > "$root/etc/sudoers.d/kasumi"
 chmod 0440 "$root/etc/sudoers.d/kasumi"
+# Keys belong to one lab, this disk to all: each file of keys gets one block of blank lines, which `up` overwrites where it
+# lies, without mounting or copying the disk.
 install -d -m 0700 "$root/root/.ssh" "$root/home/kasumi/.ssh"
-chroot "$root" chown kasumi:kasumi /home/kasumi/.ssh
+for file in root/.ssh/authorized_keys home/kasumi/.ssh/authorized_keys etc/ssh/ssh_host_ed25519_key; do
+    head --bytes=4096 /dev/zero | tr '\0' '\n' > "$root/$file"
+    chmod 0600 "$root/$file"
+done
+chroot "$root" chown -R kasumi:kasumi /home/kasumi/.ssh
 
 cat > "$root/usr/local/sbin/pension-page" <<'END'
 #!/usr/bin/python3
