@@ -1,0 +1,173 @@
+"""An inventory directory to an Estate, or to all findings at once."""
+
+from pathlib import Path
+
+from controlplane.errors import ExitCode, KasumiError
+from controlplane.inventory.entries import Entries, Entry, read_entries
+from controlplane.inventory.references import reference_findings, reserved_range
+from controlplane.inventory.schema import HostEntry, MachineEntry, ServerEntry, ServiceEntry, Size, SystemEntry
+from controlplane.model import estate as words
+from controlplane.model.finding import Finding
+from controlplane.model.resources import Overcommit, Resources
+
+
+class InventoryError(KasumiError):
+    """The inventory has mistakes; `findings` are all of them, and the message shows each on a line."""
+
+    def __init__(self, directory: Path, findings: tuple[Finding, ...]) -> None:
+        lines = "\n".join(str(finding) for finding in findings)
+        count = f"{len(findings)} mistake{'s' if len(findings) != 1 else ''}"
+        super().__init__(f"inventory {directory}: {count}; correct and run `kasumi inventory check` again\n{lines}", ExitCode.FAILED)
+        self.findings = findings
+
+
+def load(directory: Path) -> words.Estate:
+    """The estate of an inventory directory. Raises InventoryError with every mistake in it."""
+    estate, findings = read(directory)
+    if estate is None:
+        raise InventoryError(directory, findings)
+    return estate
+
+
+def read(directory: Path) -> tuple[words.Estate | None, tuple[Finding, ...]]:
+    """The estate, or None and all findings sorted by file and line."""
+    entries = read_entries(directory)
+    findings = [*entries.findings, *reference_findings(entries)]
+    if findings:
+        return None, tuple(sorted(set(findings), key=_position))
+    return _estate(entries), ()
+
+
+def _position(finding: Finding) -> tuple[str, int, int, str]:
+    file, _, rest = finding.where.partition(":")
+    numbers = [part for part in rest.split(":")[:2] if part.strip().isdigit()]
+    line, column = (int(numbers[0]), int(numbers[1])) if len(numbers) == 2 else (0, 0)
+    return file, line, column, finding.what
+
+
+def _estate(entries: Entries) -> words.Estate:
+    top = entries.estate[0].model
+    return words.Estate(
+        id=top.id,
+        name=top.name,
+        access=words.Access(
+            user=top.access.user,
+            identity_file=top.access.identity_file,
+            authorized_key_files=tuple(top.access.authorized_key_files),
+            ssh_config=top.access.ssh_config,
+        ),
+        ministries={e.id: words.Ministry(id=e.id, **dict(e.model)) for e in entries.ministries},
+        systems={e.id: _system(e, e.model) for e in entries.systems},
+        servers={e.id: _server(e, e.model) for e in entries.servers},
+        machines={
+            name: _machine(name, system.id, machine) for system in entries.systems for name, machine in system.model.machines.items()
+        },
+        sites={e.id: words.Site(id=e.id, name=e.model.name) for e in entries.sites},
+        hosts={e.id: _host(e, e.model) for e in entries.hosts},
+        networks={e.id: _network(e) for e in entries.networks},
+        images={
+            e.id: words.Image(
+                id=e.id, file=e.model.file, format=e.model.format, os=e.model.os, sha256=e.model.sha256 or "", min_disk_gib=e.model.min_disk
+            )
+            for e in entries.images
+        },
+        tiers={e.id: words.Tier(id=e.id, **dict(e.model)) for e in entries.tiers},
+    )
+
+
+def _resources(size: Size) -> Resources:
+    return Resources(vcpus=size.vcpus, memory_mib=size.memory, disk_gib=size.disk)
+
+
+def _services(services: list[ServiceEntry]) -> tuple[words.Service, ...]:
+    return tuple(words.Service(**dict(service)) for service in services)
+
+
+def _system(entry: Entry, model: SystemEntry) -> words.System:
+    return words.System(
+        id=entry.id,
+        ministry=entry.ministry,
+        name=model.name,
+        name_en=model.name_en,
+        study_class=model.study_class,
+        confidentiality=model.confidentiality,
+        tier=model.tier,
+        status=model.status,
+        change_windows=tuple(model.change_windows),
+        contract_end=model.contract_end,
+        savings=tuple(words.Saving(**dict(saving)) for saving in model.savings),
+        description=model.description,
+    )
+
+
+def _server(entry: Entry, model: ServerEntry) -> words.Server:
+    return words.Server(
+        id=entry.id,
+        system=entry.system,
+        kind=model.kind,
+        size=_resources(model.size),
+        disposition=model.disposition,
+        reason=model.reason,
+        into=model.into,
+        target=_resources(model.target) if model.target is not None else None,
+        os=model.os,
+        address=model.address or "",
+        mac=model.mac or "",
+        network=model.network,
+        image=model.image,
+        replica_group=model.replica_group,
+        roles=tuple(model.roles),
+        services=_services(model.services),
+        source=words.LibvirtSource(**dict(model.source)) if model.source is not None else None,
+        variables=model.variables,
+        example=model.example,
+    )
+
+
+def _machine(name: str, system: str, model: MachineEntry) -> words.WantedMachine:
+    return words.WantedMachine(
+        id=name,
+        system=system,
+        size=_resources(model.size),
+        image=model.image,
+        network=model.network,
+        address=model.address or "",
+        replica_group=model.replica_group,
+        roles=tuple(model.roles),
+        services=_services(model.services),
+        variables=model.variables,
+    )
+
+
+def _host(entry: Entry, model: HostEntry) -> words.Host:
+    return words.Host(
+        id=entry.id,
+        uri=model.uri,
+        site=model.site,
+        rack=model.rack,
+        power_feed=model.power_feed,
+        capacity=_resources(model.capacity),
+        reserved=Resources(
+            vcpus=model.reserved.vcpus, memory_mib=model.reserved.memory or 0, disk_gib=(model.reserved.disk or 0)
+        ),
+        overcommit=Overcommit(vcpus=model.overcommit.vcpus, memory=model.overcommit.memory, disk=model.overcommit.disk),
+        confidentiality=tuple(sorted(set(model.confidentiality))),
+        networks=dict(model.networks),
+        pool=words.StoragePool(name=model.pool.name, path=model.pool.path),
+        maintenance=model.maintenance,
+    )
+
+
+def _network(entry: Entry) -> words.Network:
+    model = entry.model
+    ranges = [reserved_range(text) for text in model.reserved]
+    return words.Network(
+        id=entry.id,
+        cidr=model.cidr,
+        confidentiality=model.confidentiality,
+        ministry=model.ministry,
+        gateway=model.gateway or "",
+        vlan=model.vlan,
+        dns=tuple(model.dns),
+        reserved=tuple((str(first), str(last)) for first, last in ranges),
+    )
