@@ -6,7 +6,7 @@ import typer
 from typer.exceptions import TyperException
 
 from controlplane import __version__
-from controlplane.cli import apply, inventory, migrate, reconcile, status
+from controlplane.cli import apply, diff, inventory, migrate, plan, reconcile, show, status
 from controlplane.errors import ExitCode, KasumiError
 
 CLICK_USAGE = 2
@@ -35,6 +35,9 @@ def _root(
     """Consolidates ministries' servers onto shared hypervisors and keeps the result true."""
 
 
+app.command("plan")(plan.plan)
+app.command("show")(show.show)
+app.command("diff")(diff.diff)
 app.command("apply")(apply.apply)
 app.add_typer(inventory.app, name="inventory")
 app.add_typer(migrate.app, name="migrate")

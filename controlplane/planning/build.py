@@ -1,0 +1,141 @@
+"""Builds the plan: every choice is made here, in order: demand, what exists already, hosts, addresses, the document.
+
+Pure: the same estate, observation, accepted plan, images and keys give the same bytes.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from controlplane.model.document import digest
+from controlplane.model.estate import Estate, System
+from controlplane.model.observed import Observation
+from controlplane.model.plan import (
+    Plan,
+    PlannedAccess,
+    PlannedHost,
+    PlannedImage,
+    PlannedMachine,
+    PlannedNetwork,
+    PlannedSystem,
+)
+from controlplane.model.resources import Resources, total
+from controlplane.planning.capacity import HostRoom, rooms_of
+from controlplane.planning.constraints import PlanSoFar
+from controlplane.planning.demand import Draft, demand_of
+from controlplane.planning.existing import Existing, existing_machines
+from controlplane.planning.facts import input_facts
+from controlplane.planning.infeasible import InfeasiblePlan, why_unplaced
+from controlplane.planning.machines import finished_machines
+from controlplane.planning.placement import place
+from controlplane.planning.standing import Standing, stand_existing
+
+
+def build_plan(
+    estate: Estate,
+    observation: Observation,
+    parent: Plan | None,
+    *,
+    images: Mapping[str, PlannedImage],
+    authorized_keys: tuple[str, ...],
+) -> Plan:
+    """The plan for an estate, built on the accepted plan `parent`.
+
+    Raises InfeasiblePlan, whose text names every machine that fits nowhere, why on each host, and the next move.
+    """
+    demand = demand_of(estate)
+    drafts = demand.drafts
+    existing, problems = existing_machines(drafts, estate, observation, parent)
+    problems = (*demand.problems, *problems, *_missing_images(drafts, images))
+    rooms = rooms_of(estate, observation, parent, frozenset(draft.id for draft in drafts))
+    if problems:
+        raise InfeasiblePlan((), problems)
+
+    def start() -> Standing:
+        return stand_existing(PlanSoFar(rooms, estate.networks, drafts), drafts, existing)
+
+    standing = start()
+    if standing.problems:
+        raise InfeasiblePlan((), standing.problems)
+    placement = place(standing.to_place, lambda: start().so_far)
+    if placement.unplaced:
+        raise InfeasiblePlan(tuple(why_unplaced(draft, placement.so_far) for draft in placement.unplaced), ())
+    machines, address_warnings = finished_machines(drafts, placement.so_far, existing, standing.kept, estate, parent)
+    return Plan(
+        estate=estate.id,
+        parent=digest(parent) if parent is not None else "",
+        inputs=input_facts(estate, observation, images),
+        access=PlannedAccess(
+            user=estate.access.user,
+            authorized_keys=authorized_keys,
+            identity_file=estate.access.identity_file,
+            ssh_config=estate.access.ssh_config,
+        ),
+        ministries={ministry.id: ministry.name_en for _, ministry in sorted(estate.ministries.items())},
+        systems=tuple(_planned_system(system) for _, system in sorted(estate.systems.items())),
+        hosts=tuple(_planned_host(room, machines, existing) for room in rooms),
+        networks=_planned_networks(machines, estate),
+        images=tuple(image for _, image in sorted(images.items()) if any(machine.image == image.id for machine in machines)),
+        machines=machines,
+        servers=demand.servers,
+        warnings=(*demand.warnings, *standing.warnings, *address_warnings, *_room_warnings(rooms)),
+    )
+
+
+def _missing_images(drafts: Sequence[Draft], images: Mapping[str, PlannedImage]) -> tuple[str, ...]:
+    return tuple(
+        f"machine {draft.id}: wants image {draft.image}, which is not among the images at hand; declare it or choose another"
+        for draft in drafts
+        if draft.image and draft.image not in images
+    )
+
+
+def _planned_system(system: System) -> PlannedSystem:
+    return PlannedSystem(
+        id=system.id,
+        ministry=system.ministry,
+        name=system.name,
+        name_en=system.name_en,
+        study_class=system.study_class,
+        promised_saving_thousand_yen=sum(saving.cost_thousand_yen for saving in system.savings) if system.savings else None,
+    )
+
+
+def _planned_host(room: HostRoom, machines: Sequence[PlannedMachine], existing: Mapping[str, Existing]) -> PlannedHost:
+    host = room.host
+    there = [known.size for _, known in sorted(existing.items()) if known.host == host.id and known.in_place]
+    after: list[Resources] = [machine.size for machine in machines if machine.host == host.id]
+    return PlannedHost(
+        id=host.id,
+        uri=host.uri,
+        site=host.site,
+        rack=host.rack,
+        pool=host.pool,
+        virtualisation=room.virtualisation,
+        physical=room.physical,
+        promised_capacity=room.promised,
+        allocated_before=room.foreign + room.leaving + total(there),
+        allocated_after=room.foreign + total(after),
+    )
+
+
+def _planned_networks(machines: Sequence[PlannedMachine], estate: Estate) -> tuple[PlannedNetwork, ...]:
+    """Each network on each host where a machine uses it."""
+    used = sorted({(machine.host, nic.network) for machine in machines for nic in machine.nics})
+    return tuple(
+        PlannedNetwork(host=host, network=network, name=f"kasumi-{network}", bridge=estate.hosts[host].networks.get(network, ""))
+        for host, network in used
+    )
+
+
+def _room_warnings(rooms: Sequence[HostRoom]) -> tuple[str, ...]:
+    silent = [
+        f"host {room.host.id}: does not answer ({room.error}); it takes no new machines" for room in rooms if not room.answers
+    ]
+    leaving = [
+        f"host {room.host.id}: machine {machine} bears our mark but is not in this plan; its room is kept until it is removed"
+        for room in rooms
+        for machine in room.leaving_machines
+    ]
+    return (*silent, *leaving)
+
+
+__all__ = ["InfeasiblePlan", "build_plan"]

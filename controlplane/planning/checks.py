@@ -1,0 +1,304 @@
+"""Checks a finished plan against estate and observation, sharing only the model with what built it.
+
+It is written from the rules in `docs/planning.md`, not from the planner's code: an error in one shows up in the other.
+Critical findings block; a finding about machines that stand so already, which planning does not move, is a warning.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import ip_address, ip_network
+from itertools import combinations
+from math import floor
+from urllib.parse import urlsplit
+
+from controlplane.model.estate import Disposition, Estate, Host
+from controlplane.model.finding import Finding, Severity
+from controlplane.model.observed import HostObservation, Observation
+from controlplane.model.plan import Method, Plan, PlannedMachine
+from controlplane.model.resources import Resources, total
+from controlplane.planning.replacement import replaceable
+
+
+def check_plan(plan: Plan, estate: Estate, observation: Observation) -> tuple[Finding, ...]:
+    """Every finding, critical ones first. A plan with a critical finding must not be written or applied."""
+    if plan.estate != estate.id:
+        return (_critical("plan", f"is for estate {plan.estate}, the inventory is of {estate.id}", "plan again"),)
+    known = [machine for machine in plan.machines if machine.host in estate.hosts and machine.system in estate.systems]
+    world = _World(plan, estate, observation, known)
+    findings = [
+        *_references(plan, estate),
+        *_demand(plan, estate),
+        *_identities(plan),
+        *_addresses(plan, estate),
+        *world.closed_hosts(),
+        *world.zones(),
+        *world.capacity(),
+        *world.spreading(),
+        *world.losses(),
+    ]
+    return tuple(sorted(findings, key=lambda finding: (finding.severity is not Severity.CRITICAL, finding.where, finding.what)))
+
+
+def _references(plan: Plan, estate: Estate) -> Iterator[Finding]:
+    images = {image.id for image in plan.images}
+    networks = {(network.host, network.network) for network in plan.networks}
+    for host in sorted(set(estate.hosts) ^ {host.id for host in plan.hosts}):
+        yield _critical(f"host {host}", "is in only one of plan and inventory", "plan again")
+    for machine in plan.machines:
+        where = f"machine {machine.id}"
+        if machine.host not in estate.hosts:
+            yield _critical(where, f"stands on host {machine.host}, which the inventory does not have", "plan again")
+        system = estate.systems.get(machine.system)
+        if system is None:
+            yield _critical(where, f"belongs to system {machine.system}, which the inventory does not have", "plan again")
+        elif (machine.ministry, machine.confidentiality, machine.tier) != (system.ministry, system.confidentiality, system.tier):
+            yield _critical(where, f"differs from its system {system.id} in ministry, grade or tier", "plan again")
+        if machine.method is Method.IMAGE and machine.image not in images:
+            yield _critical(where, f"is made from image {machine.image or '(none)'}, which the plan does not hold", "plan again")
+        if machine.method is Method.COLD and machine.source is None:
+            yield _critical(where, "is moved with its disk, but from no source", "name the `source` of its server")
+        if not machine.nics:
+            yield _critical(where, "has no network card", "plan again")
+        for nic in machine.nics:
+            if (machine.host, nic.network) not in networks:
+                yield _critical(
+                    where, f"uses network {nic.network}, which the plan does not make on {machine.host}", "plan again"
+                )
+        for entity in machine.derived_from:
+            if entity not in plan.inputs:
+                yield _critical(where, f"rests on {entity}, whose facts the plan does not hold", "plan again")
+
+
+def _demand(plan: Plan, estate: Estate) -> Iterator[Finding]:
+    """Everything asked for is there, nothing else is, and no size is below what was asked."""
+    planned = {machine.id: machine for machine in plan.machines}
+    asked = {machine.id: machine.size for machine in estate.machines.values()}
+    fates = {server.id: server for server in plan.servers}
+    for server in estate.servers.values():
+        fate = fates.get(server.id)
+        if fate is None or fate.disposition is not server.disposition:
+            yield _critical(f"server {server.id}", f"wanted {server.disposition.value}, the plan says otherwise", "plan again")
+        elif server.disposition is Disposition.MERGE:
+            if fate.machine not in planned:
+                yield _critical(
+                    f"server {server.id}", f"is merged into {fate.machine or '(none)'}, which is not planned", "plan again"
+                )
+        elif server.disposition in {Disposition.REHOST, Disposition.REPLATFORM} and fate.machine:
+            asked[fate.machine] = server.target or server.size
+        elif fate.machine:
+            yield _critical(
+                f"server {server.id}", f"gets machine {fate.machine} though it is to {server.disposition.value}", "plan again"
+            )
+    for machine in sorted(set(asked) - set(planned)):
+        yield _critical(f"machine {machine}", "is asked for and not planned", "plan again")
+    for machine in sorted(set(planned) - set(asked)):
+        yield _critical(f"machine {machine}", "is planned and nobody asks for it", "plan again")
+    for machine in sorted(set(planned) & set(asked)):
+        if not asked[machine].fits_in(planned[machine].size):
+            yield _critical(f"machine {machine}", "is planned smaller than asked for", "plan again")
+
+
+def _identities(plan: Plan) -> Iterator[Finding]:
+    kinds = {
+        "id": [machine.id for machine in plan.machines],
+        "uuid": [machine.uuid for machine in plan.machines],
+        "MAC": [nic.mac for machine in plan.machines for nic in machine.nics],
+        "address": [nic.address for machine in plan.machines for nic in machine.nics],
+    }
+    for kind, values in kinds.items():
+        for value, count in sorted(Counter(values).items()):
+            if count > 1:
+                yield _critical("plan", f"{kind} {value} is used {count} times", "plan again")
+
+
+def _addresses(plan: Plan, estate: Estate) -> Iterator[Finding]:
+    others = {server.address: f"server {server.id}" for server in estate.servers.values() if server.address}
+    others |= {urlsplit(host.uri).hostname or "": f"host {host.id}" for host in estate.hosts.values()}
+    declared = {machine.address for machine in estate.machines.values()} | set(others)
+    for machine in plan.machines:
+        for nic in machine.nics:
+            where, network = f"machine {machine.id}", estate.networks.get(nic.network)
+            if network is None:
+                yield _critical(where, f"uses network {nic.network}, which the inventory does not have", "plan again")
+                continue
+            subnet, address = ip_network(network.cidr), ip_address(nic.address)
+            if address not in subnet or nic.prefix_length != subnet.prefixlen or nic.gateway != network.gateway:
+                yield _critical(
+                    where, f"address {nic.address}/{nic.prefix_length} does not lie in {network.id} ({subnet})", "plan again"
+                )
+            if nic.address in {network.gateway, str(subnet.broadcast_address), str(subnet.network_address)}:
+                yield _critical(where, f"address {nic.address} is kept for network {network.id} itself", "choose another")
+            ranges = [(ip_address(first), ip_address(last)) for first, last in network.reserved]
+            if nic.address not in declared and any(int(a) <= int(address) <= int(b) for a, b in ranges):
+                yield _critical(where, f"address {nic.address} lies in a reserved range of {network.id}", "plan again")
+            holder = others.get(nic.address)
+            if holder is not None and holder != f"server {machine.server}":
+                yield _critical(where, f"address {nic.address} belongs to {holder}", "declare another address")
+
+
+class _World:
+    """Plan, estate and observation side by side, for the rules about hosts."""
+
+    def __init__(self, plan: Plan, estate: Estate, observation: Observation, machines: Sequence[PlannedMachine]) -> None:
+        self._estate = estate
+        self._seen = observation.hosts
+        self._machines = machines
+        self._planned_uuids = {machine.uuid for machine in plan.machines}
+        self._promised = {host.id: self._promise(host) for host in estate.hosts.values()}
+
+    def closed_hosts(self) -> Iterator[Finding]:
+        """Nothing new on hosts that do not answer or are in maintenance."""
+        for machine in self._machines:
+            host = self._estate.hosts[machine.host]
+            if not self._answers(host.id):
+                yield _warning(f"machine {machine.id}", f"stands on {host.id}, which does not answer", "bring the host back")
+            elif host.maintenance:
+                text = f"stands on {host.id}, which is in maintenance"
+                yield self._judge((machine,), f"machine {machine.id}", text, "move it before the work begins")
+
+    def zones(self) -> Iterator[Finding]:
+        """Grade and network."""
+        for machine in self._machines:
+            host, grade = self._estate.hosts[machine.host], machine.confidentiality
+            if grade not in host.confidentiality:
+                text = f"has grade {grade}, host {host.id} holds {sorted(host.confidentiality)}"
+                yield self._judge((machine,), f"machine {machine.id}", text, "move it to a host of its grade")
+            for nic in machine.nics:
+                network = self._estate.networks.get(nic.network)
+                if network is None:
+                    continue
+                wrong = []
+                if nic.network not in host.networks:
+                    wrong.append(f"host {host.id} does not carry network {nic.network}")
+                if network.confidentiality < grade:
+                    wrong.append(f"network {nic.network} is for grades up to {network.confidentiality}, the machine has {grade}")
+                if network.ministry and network.ministry != machine.ministry:
+                    wrong.append(f"network {nic.network} belongs to {network.ministry}, the machine to {machine.ministry}")
+                for text in wrong:
+                    yield self._judge((machine,), f"machine {machine.id}", text, "choose another network or host")
+
+    def capacity(self) -> Iterator[Finding]:
+        """Foreign machines, machines that leave, and the plan's machines within what a host may promise."""
+        for host_id, promised in sorted(self._promised.items()):
+            here = [machine for machine in self._machines if machine.host == host_id]
+            if not self._answers(host_id) or not here:
+                continue
+            wanted = total([machine.size for machine in here]) + self._others(host_id)
+            if not wanted.fits_in(promised):
+                text = f"promises {_text(wanted)}, may promise {_text(promised)}"
+                yield self._judge(here, f"host {host_id}", text, "move machines or raise its capacity")
+
+    def spreading(self) -> Iterator[Finding]:
+        """Replicas on different hosts and in different failure domains."""
+        groups: dict[tuple[str, str], list[PlannedMachine]] = {}
+        for machine in self._machines:
+            if machine.replica_group:
+                groups.setdefault((machine.system, machine.replica_group), []).append(machine)
+        for (_, name), members in sorted(groups.items()):
+            over = self._estate.tiers[members[0].tier].spread_over
+            for one, other in combinations(members, 2):
+                first, second = self._estate.hosts[one.host], self._estate.hosts[other.host]
+                same = first.id == second.id or (over != "host" and _domain(first, over) == _domain(second, over))
+                if same:
+                    text = f"{one.id} on {first.id} and {other.id} on {second.id} share a {over}"
+                    yield self._judge((one, other), f"replica group {name}", text, "spread them")
+
+    def losses(self) -> Iterator[Finding]:
+        """Machines of each tier can be re-placed after every loss the tier must survive."""
+        levels = {machine.id: self._estate.tiers[machine.tier].host_failures for machine in self._machines}
+        silent = sorted(host for host in self._estate.hosts if not self._answers(host))
+        answering = sorted(host for host in self._estate.hosts if self._answers(host))
+        for level in sorted(set(levels.values()) - {0}):
+            protected = [machine for machine in self._machines if levels[machine.id] >= level]
+            for lost in combinations(answering, min(max(0, level - len(silent)), len(answering))):
+                gone = frozenset((*silent, *lost))
+                if self._survives(protected, self._machines, gone):
+                    continue
+                standing = [machine for machine in self._machines if self._in_place(machine)]
+                already = not self._survives([m for m in protected if self._in_place(m)], standing, gone)
+                newcomers = [m for m in protected if m.host in gone and not self._in_place(m)]
+                severity = Severity.WARNING if already and not newcomers else Severity.CRITICAL
+                where = f"loss of {' and '.join(sorted(gone))}"
+                names = ", ".join(sorted(machine.id for machine in protected if machine.host in gone))
+                text = f"not all of {names} can be placed elsewhere"
+                yield Finding(severity=severity, where=where, what=text, remedy="add a host or move machines")
+
+    def _survives(
+        self, protected: Iterable[PlannedMachine], all_machines: Iterable[PlannedMachine], gone: frozenset[str]
+    ) -> bool:
+        moving = [machine for machine in protected if machine.host in gone]
+        staying = [machine for machine in all_machines if machine.host not in gone]
+        room: dict[str, Resources] = {}
+        for host_id, promised in self._promised.items():
+            host = self._estate.hosts[host_id]
+            if host_id in gone or host.maintenance or not self._answers(host_id):
+                continue
+            room[host_id] = promised - self._others(host_id) - total([m.size for m in staying if m.host == host_id])
+        where = {machine.id: machine.host for machine in staying}
+        return replaceable(moving, room, lambda machine, host: self._admits(machine, self._estate.hosts[host]), staying, where)
+
+    def _admits(self, machine: PlannedMachine, host: Host) -> bool:
+        carried = all(nic.network in host.networks for nic in machine.nics)
+        return machine.confidentiality in host.confidentiality and carried
+
+    def _answers(self, host_id: str) -> bool:
+        seen = self._seen.get(host_id)
+        return seen is not None and seen.reachable and seen.capacity is not None
+
+    def _promise(self, host: Host) -> Resources:
+        seen = self._seen.get(host.id)
+        most = host.capacity
+        if seen is not None and seen.capacity is not None:
+            real = seen.capacity.total
+            most = Resources(
+                vcpus=min(most.vcpus, real.vcpus),
+                memory_mib=min(most.memory_mib, real.memory_mib),
+                disk_gib=min(most.disk_gib, real.disk_gib),
+            )
+        left, ratio = most - host.reserved, host.overcommit
+        return Resources(
+            vcpus=max(0, floor(left.vcpus * ratio.vcpus)),
+            memory_mib=max(0, floor(left.memory_mib * ratio.memory)),
+            disk_gib=max(0, floor(left.disk_gib * ratio.disk)),
+        )
+
+    def _others(self, host_id: str) -> Resources:
+        """Foreign machines, and ours that the plan no longer has; their disks are not known per machine."""
+        seen: HostObservation | None = self._seen.get(host_id)
+        if seen is None or seen.capacity is None:
+            return Resources()
+        leaving = [
+            Resources(vcpus=machine.vcpus, memory_mib=machine.memory_mib)
+            for machine in seen.machines
+            if machine.mark is not None and machine.mark.estate == self._estate.id and machine.uuid not in self._planned_uuids
+        ]
+        return seen.capacity.used_by_foreign + total(leaving)
+
+    def _in_place(self, machine: PlannedMachine) -> bool:
+        """True when it stands there already, as large as planned, or nobody can see whether it does."""
+        if not self._answers(machine.host):
+            return True
+        return any(
+            seen.uuid == machine.uuid and machine.size.vcpus <= seen.vcpus and machine.size.memory_mib <= seen.memory_mib
+            for seen in self._seen[machine.host].machines
+        )
+
+    def _judge(self, machines: Sequence[PlannedMachine], where: str, what: str, remedy: str) -> Finding:
+        standing = all(self._in_place(machine) for machine in machines)
+        return Finding(severity=Severity.WARNING if standing else Severity.CRITICAL, where=where, what=what, remedy=remedy)
+
+
+def _domain(host: Host, over: str) -> tuple[str, str]:
+    return (host.site, str(getattr(host, over)))
+
+
+def _text(amount: Resources) -> str:
+    return f"{amount.vcpus} vCPU, {amount.memory_mib} MiB, {amount.disk_gib} GiB"
+
+
+def _critical(where: str, what: str, remedy: str) -> Finding:
+    return Finding(severity=Severity.CRITICAL, where=where, what=what, remedy=remedy)
+
+
+def _warning(where: str, what: str, remedy: str) -> Finding:
+    return Finding(severity=Severity.WARNING, where=where, what=what, remedy=remedy)

@@ -1,0 +1,303 @@
+"""The one place that says where a machine may stand, asked of the plan so far and never of the world.
+
+A machine may stand on a host when all of these hold: the host answers and is not in maintenance; it holds the machine's
+confidentiality grade and carries its network; no other machine of its name is there; vCPU, memory and disk fit in what the host may promise; no replica of the
+same group is on the host or in the same failure domain; and after the loss of any hosts that a tier must survive, the
+machines of that tier on them can still be re-placed on the rest (`losses`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from controlplane.model.estate import Host, Network
+from controlplane.model.resources import Resources
+from controlplane.planning.capacity import HostRoom
+from controlplane.planning.demand import Draft
+from controlplane.planning.losses import Loss, Proof, Stand, losses_for
+
+DIMENSIONS = (("vCPU", "", "vcpus"), ("memory", " MiB", "memory_mib"), ("disk", " GiB", "disk_gib"))
+
+
+class Rule(StrEnum):
+    """Which constraint objects."""
+
+    CLOSED = "closed"
+    ZONE = "zone"
+    NETWORK = "network"
+    NAME = "name"
+    CAPACITY = "capacity"
+    SPREAD = "spread"
+    LOSS = "loss"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objection:
+    """Why a machine may not stand on a host."""
+
+    rule: Rule
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """A plan so far, put aside."""
+
+    where: dict[str, str]
+    proofs: tuple[Proof, ...]
+
+
+class PlanSoFar:
+    """Which machines stand where, and what may still be added. Every change is checked unless it is forced."""
+
+    def __init__(self, rooms: Sequence[HostRoom], networks: Mapping[str, Network], drafts: Sequence[Draft]) -> None:
+        self._rooms = {room.host.id: room for room in rooms}
+        self._networks = networks
+        self._drafts = {draft.id: draft for draft in drafts}
+        self._where: dict[str, str] = {}
+        self._groups: dict[tuple[str, str], dict[str, str]] = {}
+        self._fixed: dict[tuple[int, str, str, str], tuple[Objection, ...]] = {}
+        self._eligible: dict[tuple[int, str, str], tuple[str, ...]] = {}
+        self._on: dict[str, dict[str, None]] = {room.host.id: {} for room in rooms}
+        capacity = {room.host.id: as_tuple(room.promised) for room in rooms}
+        most = [max((amount[i] for amount in capacity.values()), default=0) or 1 for i in range(3)]
+        self._stand = Stand(
+            free={room.host.id: as_tuple(room.room) for room in rooms},
+            capacity=capacity,
+            sizes={draft.id: as_tuple(draft.size) for draft in drafts},
+            eligible={draft.id: self.eligible(draft) for draft in drafts},
+            groups={draft.id: _group(draft) for draft in drafts},
+            shares={draft.id: max(size / most[i] for i, size in enumerate(as_tuple(draft.size))) for draft in drafts},
+            on=self._on,
+            members=self._groups,
+        )
+        self._losses = losses_for(rooms, drafts)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """All hosts by id."""
+        return tuple(self._rooms)
+
+    def eligible(self, draft: Draft) -> tuple[str, ...]:
+        """Hosts that are open to new machines and hold the machine's grade and network."""
+        key = (draft.confidentiality, draft.network, draft.ministry)
+        if key not in self._eligible:
+            self._eligible[key] = tuple(
+                room.host.id for room in self._rooms.values() if room.takes_new and not self._zone_objections(draft, room.host)
+            )
+        return self._eligible[key]
+
+    def on(self, host: str) -> tuple[str, ...]:
+        """The machines on a host, by id."""
+        return tuple(sorted(self._on[host]))
+
+    def share(self, draft: Draft) -> float:
+        """The largest share of the largest host that the machine takes in any dimension."""
+        return self._stand.shares[draft.id]
+
+    def where(self, machine: str) -> str | None:
+        """The host of a machine, or None while it has none."""
+        return self._where.get(machine)
+
+    def placed(self) -> dict[str, str]:
+        """Machine to host, so far."""
+        return dict(self._where)
+
+    def free(self, host: str) -> tuple[int, int, int]:
+        """vCPU, MiB and GiB that are left on a host."""
+        return self._stand.free[host]
+
+    def capacity(self, host: str) -> tuple[int, int, int]:
+        """vCPU, MiB and GiB that a host may promise in all."""
+        return self._stand.capacity[host]
+
+    def objections(self, draft: Draft, host_id: str) -> tuple[Objection, ...]:
+        """Every reason why the machine may not be added to the host now; empty: it may."""
+        found = tuple(self._objections(draft, host_id))
+        if found:
+            return found
+        return tuple(
+            Objection(
+                rule=Rule.LOSS, text=f"after the loss of {loss.text}, {stranded} fits nowhere (tier asks for {loss.failures})"
+            )
+            for loss, stranded in self._stranded(draft, host_id)
+        )
+
+    def try_place(self, draft: Draft, host_id: str) -> bool:
+        """Add the machine when nothing objects; True when it was added."""
+        if next(self._objections(draft, host_id), None) is not None:
+            return False
+        self._add(draft, host_id)
+        for loss in self._losses:
+            if not loss.still_holds_after(draft.id, host_id, self._stand):
+                for touched in self._losses:
+                    touched.undo()
+                self._subtract(draft, host_id)
+                return False
+        for loss in self._losses:
+            loss.commit()
+        return True
+
+    def force(self, draft: Draft, host_id: str) -> None:
+        """Note that the machine stands there already, whatever objects. Call `settle` after the last one."""
+        self._add(draft, host_id)
+
+    def settle(self) -> tuple[str, ...]:
+        """Reckon the losses with what stands already; returns those that cannot be survived as things are."""
+        return tuple(loss.text for loss in self._losses if not loss.reckon(self._stand))
+
+    def take_off(self, draft: Draft) -> str:
+        """Take a machine away again; returns the host it was on."""
+        host_id = self._where[draft.id]
+        self._subtract(draft, host_id)
+        for loss in self._losses:
+            loss.forget(draft.id, self._stand)
+        return host_id
+
+    def save(self) -> "Saved":
+        """The plan so far, to come back to with `restore`."""
+        return Saved(where=dict(self._where), proofs=tuple(loss.proof() for loss in self._losses))
+
+    def restore(self, saved: "Saved") -> None:
+        """Come back to a saved plan, its proofs included."""
+        for machine in [machine for machine, host in self._where.items() if saved.where.get(machine) != host]:
+            self._subtract(self._drafts[machine], self._where[machine])
+        for machine, host in saved.where.items():
+            if machine not in self._where:
+                self._add(self._drafts[machine], host)
+        for loss, proof in zip(self._losses, saved.proofs, strict=True):
+            loss.restore(proof)
+
+    def standing_objections(self, draft: Draft) -> tuple[Objection, ...]:
+        """What objects to a machine where it stands already: its host is closed, its zone, its neighbours."""
+        room = self._rooms[self._where[draft.id]]
+        closed = tuple(self._closed(room))
+        return (*closed, *self._zone_objections(draft, room.host), *self._spread_objections(draft, room.host))
+
+    def overfull(self, host_id: str) -> tuple[str, ...]:
+        """The dimensions in which more stands on a host than it may promise."""
+        free, most = self._stand.free[host_id], self._stand.capacity[host_id]
+        return tuple(
+            f"{name}: {most[i] - free[i]}{unit} promised, {most[i]} may be"
+            for i, (name, unit, _) in enumerate(DIMENSIONS)
+            if free[i] < 0
+        )
+
+    def _objections(self, draft: Draft, host_id: str) -> Iterator[Objection]:
+        room = self._rooms[host_id]
+        key = (draft.confidentiality, draft.network, draft.ministry, host_id)
+        fixed = self._fixed.get(key)
+        if fixed is None:
+            fixed = self._fixed[key] = (*self._closed(room), *self._zone_objections(draft, room.host))
+        yield from fixed
+        namesake = room.others_by_name.get(draft.id)
+        if namesake is not None:
+            yield Objection(rule=Rule.NAME, text=f"has another machine named {draft.id} (uuid {namesake})")
+        if room.answers:
+            yield from self._capacity_objections(draft, host_id)
+        yield from self._spread_objections(draft, room.host)
+
+    @staticmethod
+    def _closed(room: HostRoom) -> Iterator[Objection]:
+        if not room.answers:
+            yield Objection(rule=Rule.CLOSED, text=f"does not answer ({room.error})")
+        if room.host.maintenance:
+            yield Objection(rule=Rule.CLOSED, text="is in maintenance")
+
+    def _zone_objections(self, draft: Draft, host: Host) -> tuple[Objection, ...]:
+        found: list[Objection] = []
+        grade = draft.confidentiality
+        if grade not in host.confidentiality:
+            held = ", ".join(map(str, sorted(host.confidentiality))) or "none"
+            found.append(Objection(rule=Rule.ZONE, text=f"grade {grade} wanted, the host holds {held}"))
+        if draft.network not in host.networks:
+            carried = ", ".join(sorted(host.networks)) or "none"
+            found.append(Objection(rule=Rule.NETWORK, text=f"network {draft.network} wanted, the host carries {carried}"))
+        network = self._networks[draft.network]
+        if network.confidentiality < grade:
+            found.append(
+                Objection(
+                    rule=Rule.NETWORK, text=f"network {network.id} is for grades up to {network.confidentiality}, wanted {grade}"
+                )
+            )
+        if network.ministry not in {"", draft.ministry}:
+            found.append(
+                Objection(rule=Rule.NETWORK, text=f"network {network.id} belongs to {network.ministry}, not {draft.ministry}")
+            )
+        return tuple(found)
+
+    def _capacity_objections(self, draft: Draft, host_id: str) -> Iterator[Objection]:
+        free, most, size = self._stand.free[host_id], self._stand.capacity[host_id], self._stand.sizes[draft.id]
+        if size[0] <= free[0] and size[1] <= free[1] and size[2] <= free[2]:
+            return
+        for i, (name, unit, _) in enumerate(DIMENSIONS):
+            if size[i] > free[i]:
+                held = self._rooms[host_id].leaving_machines
+                waiting = f" (until {', '.join(held)} is removed)" if held else ""
+                text = f"{name}: wants {size[i]}{unit}, {max(0, free[i])} left of {most[i]}{waiting}"
+                yield Objection(rule=Rule.CAPACITY, text=text)
+
+    def _spread_objections(self, draft: Draft, host: Host) -> Iterator[Objection]:
+        group = _group(draft)
+        if group is None:
+            return
+        for machine, other_id in sorted(self._groups.get(group, {}).items()):
+            if machine == draft.id:
+                continue
+            other = self._rooms[other_id].host
+            if other.id == host.id:
+                yield Objection(rule=Rule.SPREAD, text=f"holds replica {machine} of group {draft.replica_group}")
+            elif domain_of(other, draft.tier.spread_over) == domain_of(host, draft.tier.spread_over):
+                over = draft.tier.spread_over
+                name = domain_of(host, over)[-1]
+                text = f"{over} {name} holds replica {machine} of group {draft.replica_group} (on {other.id})"
+                yield Objection(rule=Rule.SPREAD, text=text)
+
+    def _stranded(self, draft: Draft, host_id: str) -> Iterator[tuple[Loss, str]]:
+        self._add(draft, host_id)
+        try:
+            for loss in self._losses:
+                stranded = loss.stranded_after(draft.id, host_id, self._stand)
+                if stranded:
+                    yield loss, stranded
+        finally:
+            self._subtract(draft, host_id)
+
+    def _add(self, draft: Draft, host_id: str) -> None:
+        self._where[draft.id] = host_id
+        self._on[host_id][draft.id] = None
+        group = _group(draft)
+        if group is not None:
+            self._groups.setdefault(group, {})[draft.id] = host_id
+        free, size = self._stand.free[host_id], self._stand.sizes[draft.id]
+        self._stand.free[host_id] = (free[0] - size[0], free[1] - size[1], free[2] - size[2])
+
+    def _subtract(self, draft: Draft, host_id: str) -> None:
+        del self._where[draft.id]
+        del self._on[host_id][draft.id]
+        group = _group(draft)
+        if group is not None:
+            del self._groups[group][draft.id]
+        free, size = self._stand.free[host_id], self._stand.sizes[draft.id]
+        self._stand.free[host_id] = (free[0] + size[0], free[1] + size[1], free[2] + size[2])
+
+
+def domain_of(host: Host, spread_over: str) -> tuple[str, ...]:
+    """The failure domain of a host; racks and power feeds are named within their site."""
+    if spread_over == "site":
+        return (host.site,)
+    if spread_over == "rack":
+        return (host.site, host.rack)
+    if spread_over == "power_feed":
+        return (host.site, host.power_feed)
+    return (host.id,)
+
+
+def as_tuple(amount: Resources) -> tuple[int, int, int]:
+    """vCPU, MiB, GiB: the form that the inner loops compare."""
+    return (amount.vcpus, amount.memory_mib, amount.disk_gib)
+
+
+def _group(draft: Draft) -> tuple[str, str] | None:
+    """Replica groups belong to a system: two systems may use the same name."""
+    return (draft.system, draft.replica_group) if draft.replica_group else None

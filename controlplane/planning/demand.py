@@ -1,0 +1,190 @@
+"""What the estate asks for: the machines to be made, from wanted machines and from servers by their disposition.
+
+First step of planning. Knows nothing of hosts; what cannot be planned at all is a problem, what is left out a warning.
+"""
+
+from dataclasses import dataclass, field, replace
+
+from controlplane.model.estate import Disposition, Estate, LibvirtSource, Server, Service, System, Tier, WantedMachine
+from controlplane.model.plan import Method, PlannedServer
+from controlplane.model.resources import Resources
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A machine to be made, all but its host, address and MAC; `address` and `mac` are the declared ones or empty."""
+
+    id: str
+    system: str
+    ministry: str
+    study_class: int
+    size: Resources
+    size_reason: str
+    why: str
+    method: Method
+    network: str
+    address: str = ""
+    mac: str = ""
+    image: str = ""
+    source: LibvirtSource | None = None
+    server: str = ""
+    confidentiality: int
+    tier: Tier
+    replica_group: str = ""
+    roles: tuple[str, ...] = ()
+    services: tuple[Service, ...] = ()
+    variables: dict[str, object] = field(default_factory=dict, hash=False)
+
+    @property
+    def origin(self) -> str:
+        """The entity of the inventory that asks for it."""
+        return f"server/{self.server}" if self.server else f"machine/{self.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """All drafts by id, what becomes of every server, what is left out, and what stands in the way of any plan."""
+
+    drafts: tuple[Draft, ...]
+    servers: tuple[PlannedServer, ...]
+    warnings: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def demand_of(estate: Estate) -> Demand:
+    """What the estate asks for. A machine made from a server has the server's id, since it takes over its part."""
+    drafts: dict[str, Draft] = {}
+    problems: list[str] = []
+    warnings: list[str] = []
+    for wanted in estate.machines.values():
+        drafts[wanted.id] = _from_wanted(wanted, estate)
+    servers: list[PlannedServer] = []
+    for _, server in sorted(estate.servers.items()):
+        system = estate.systems[server.system]
+        machine, note = "", ""
+        if server.disposition is Disposition.MERGE:
+            machine = server.into
+            if machine not in estate.machines:
+                problems.append(
+                    f"server {server.id}: merged into machine {machine or '(none)'}, which is not wanted; "
+                    "name a wanted machine in `into` or choose another disposition"
+                )
+        elif server.disposition in {Disposition.REHOST, Disposition.REPLATFORM}:
+            draft, note = _from_server(server, estate, system)
+            if draft is None:
+                warnings.append(f"server {server.id}: {note}")
+            elif server.id in estate.machines:
+                problems.append(
+                    f"machine {server.id}: asked for twice, by server {server.id} and as a wanted machine; rename one"
+                )
+            else:
+                missing = _missing(draft)
+                problems += missing
+                machine = draft.id
+                drafts[draft.id] = draft
+        servers.append(
+            PlannedServer(
+                id=server.id,
+                system=server.system,
+                ministry=system.ministry,
+                size=server.size,
+                disposition=server.disposition,
+                machine=machine,
+                reason="; ".join(part for part in (server.reason, note) if part),
+            )
+        )
+    finished = [_with_image_disk(draft, estate) for _, draft in sorted(drafts.items())]
+    return Demand(drafts=tuple(finished), servers=tuple(servers), warnings=tuple(warnings), problems=tuple(problems))
+
+
+def _from_wanted(wanted: WantedMachine, estate: Estate) -> Draft:
+    system = estate.systems[wanted.system]
+    return Draft(
+        id=wanted.id,
+        system=system.id,
+        ministry=system.ministry,
+        study_class=system.study_class,
+        size=wanted.size,
+        size_reason="as the inventory asks",
+        why=f"wanted by system {system.id}",
+        method=Method.IMAGE,
+        network=wanted.network,
+        address=wanted.address,
+        image=wanted.image,
+        confidentiality=system.confidentiality,
+        tier=estate.tiers[system.tier],
+        replica_group=wanted.replica_group,
+        roles=wanted.roles,
+        services=wanted.services,
+        variables=wanted.variables,
+    )
+
+
+def _from_server(server: Server, estate: Estate, system: System) -> tuple[Draft | None, str]:
+    """The draft, or None and why there is none."""
+    if system.status == "planned":
+        return None, f"its system {system.id} is still planned, so no machine is made; declare it active when demand is confirmed"
+    rehost = server.disposition is Disposition.REHOST
+    if rehost and server.source is None:
+        return None, "rehost, but no known method moves it: it names no libvirt `source`; add one, or choose replatform or retain"
+    size, size_reason = _size(server, rehost)
+    draft = Draft(
+        id=server.id,
+        system=system.id,
+        ministry=system.ministry,
+        study_class=system.study_class,
+        size=size,
+        size_reason=size_reason,
+        why=f"takes the place of server {server.id} ({server.disposition.value})",
+        method=Method.COLD if rehost else Method.IMAGE,
+        network=server.network,
+        address=server.address if rehost else "",
+        mac=server.mac.lower() if rehost else "",
+        image="" if rehost else server.image,
+        source=server.source if rehost else None,
+        server=server.id,
+        confidentiality=system.confidentiality,
+        tier=estate.tiers[system.tier],
+        replica_group=server.replica_group,
+        roles=server.roles,
+        services=server.services,
+        variables=server.variables,
+    )
+    return draft, ""
+
+
+def _size(server: Server, rehost: bool) -> tuple[Resources, str]:
+    if server.target is None:
+        return server.size, "as the ledger declares; no target is stated"
+    target, why = server.target, f"the target of server {server.id}, declared {_size_text(server.size)}"
+    if rehost and target.disk_gib < server.size.disk_gib:
+        return replace(target, disk_gib=server.size.disk_gib), f"{why}; a disk that moves as it is does not shrink"
+    return target, why
+
+
+def _size_text(size: Resources) -> str:
+    return f"{size.vcpus} vCPU, {size.memory_mib} MiB, {size.disk_gib} GiB"
+
+
+def _missing(draft: Draft) -> list[str]:
+    """What a server must state before a machine can be made of it."""
+    fields = {"network": draft.network}
+    if draft.method is Method.IMAGE:
+        fields["image"] = draft.image
+    else:
+        fields["address"] = draft.address
+    return [
+        f"server {draft.server}: wanted a machine ({draft.why}), found no `{name}`; add it to the server in the inventory"
+        for name, value in fields.items()
+        if not value
+    ]
+
+
+def _with_image_disk(draft: Draft, estate: Estate) -> Draft:
+    image = estate.images.get(draft.image)
+    if image is None or draft.size.disk_gib >= image.min_disk_gib:
+        return draft
+    why = (
+        f"{draft.size_reason}; disk raised from {draft.size.disk_gib} to {image.min_disk_gib} GiB, the least for image {image.id}"
+    )
+    return replace(draft, size=replace(draft.size, disk_gib=image.min_disk_gib), size_reason=why)
