@@ -57,7 +57,9 @@ def build_plan(
         raise InfeasiblePlan((), standing.problems)
     placement = place(standing.to_place, lambda: start().so_far)
     if placement.unplaced:
-        raise InfeasiblePlan(tuple(why_unplaced(draft, placement.so_far) for draft in placement.unplaced), ())
+        raise InfeasiblePlan(
+            tuple(why_unplaced(draft, placement.so_far) for draft in sorted(placement.unplaced, key=lambda draft: draft.id)), ()
+        )
     machines, address_warnings = finished_machines(drafts, placement.so_far, existing, standing.kept, estate, parent)
     return Plan(
         estate=estate.id,

@@ -31,6 +31,7 @@ def check_plan(plan: Plan, estate: Estate, observation: Observation) -> tuple[Fi
         *_identities(plan),
         *_addresses(plan, estate),
         *world.closed_hosts(),
+        *world.names(),
         *world.zones(),
         *world.capacity(),
         *world.spreading(),
@@ -155,6 +156,15 @@ class _World:
             elif host.maintenance:
                 text = f"stands on {host.id}, which is in maintenance"
                 yield self._judge((machine,), f"machine {machine.id}", text, "move it before the work begins")
+
+    def names(self) -> Iterator[Finding]:
+        """No other machine of the same name on the host."""
+        for machine in self._machines:
+            seen = self._seen.get(machine.host)
+            for other in seen.machines if seen is not None else ():
+                if other.name == machine.id and other.uuid != machine.uuid:
+                    text = f"has the name of another machine on {machine.host} (uuid {other.uuid})"
+                    yield _critical(f"machine {machine.id}", text, "remove or rename the other")
 
     def zones(self) -> Iterator[Finding]:
         """Grade and network."""

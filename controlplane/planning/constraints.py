@@ -1,9 +1,9 @@
 """The one place that says where a machine may stand, asked of the plan so far and never of the world.
 
 A machine may stand on a host when all of these hold: the host answers and is not in maintenance; it holds the machine's
-confidentiality grade and carries its network; no other machine of its name is there; vCPU, memory and disk fit in what the host may promise; no replica of the
-same group is on the host or in the same failure domain; and after the loss of any hosts that a tier must survive, the
-machines of that tier on them can still be re-placed on the rest (`losses`).
+confidentiality grade and carries its network; no other machine of its name is there; vCPU, memory and disk fit in what the
+host may promise; no replica of the same group is on the host or in the same failure domain; and after the loss of any hosts
+that a tier must survive, the machines of that tier on them can still be re-placed on the rest (`losses`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
