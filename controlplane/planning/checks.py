@@ -238,12 +238,15 @@ class _World:
     ) -> bool:
         moving = [machine for machine in protected if machine.host in gone]
         staying = [machine for machine in all_machines if machine.host not in gone]
+        taken: dict[str, Resources] = {}
+        for machine in staying:
+            taken[machine.host] = taken.get(machine.host, Resources()) + machine.size
         room: dict[str, Resources] = {}
         for host_id, promised in self._promised.items():
             host = self._estate.hosts[host_id]
             if host_id in gone or host.maintenance or not self._answers(host_id):
                 continue
-            room[host_id] = promised - self._others(host_id) - total([m.size for m in staying if m.host == host_id])
+            room[host_id] = promised - self._others(host_id) - taken.get(host_id, Resources())
         where = {machine.id: machine.host for machine in staying}
         return replaceable(moving, room, lambda machine, host: self._admits(machine, self._estate.hosts[host]), staying, where)
 
@@ -263,7 +266,7 @@ class _World:
             most = Resources(
                 vcpus=min(most.vcpus, real.vcpus),
                 memory_mib=min(most.memory_mib, real.memory_mib),
-                disk_gib=min(most.disk_gib, real.disk_gib),
+                disk_gib=most.disk_gib if seen.disk_free_gib is None else min(most.disk_gib, real.disk_gib),
             )
         left, ratio = most - host.reserved, host.overcommit
         return Resources(

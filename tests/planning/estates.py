@@ -109,7 +109,9 @@ def estate(
             ),
             "mhlw": Network(id="mhlw", cidr="203.0.113.0/24", confidentiality=2, ministry="mhlw", gateway="203.0.113.1"),
         },
-        images={"debian-12": Image(id="debian-12", file="/images/debian-12.qcow2", format="qcow2", os="debian-12", min_disk_gib=3)},
+        images={
+            "debian-12": Image(id="debian-12", file="/images/debian-12.qcow2", format="qcow2", os="debian-12", min_disk_gib=3),
+        },
         tiers={
             each.id: each
             for each in (
@@ -138,7 +140,8 @@ def small_estate() -> Estate:
         ),
         servers=(
             server("pension-db", "pension", Disposition.REHOST, network="mhlw", address="203.0.113.2", mac="52:54:00:AA:BB:CC",
-                   target=size(1, 4096, 10), source=LibvirtSource(uri="qemu+ssh://old/system", domain="pension-db"), reason="in use"),
+                   target=size(1, 4096, 10), reason="in use",
+                   source=LibvirtSource(uri="qemu+ssh://old/system", domain="pension-db")),
             server("pension-ap", "pension", Disposition.REPLATFORM, network="mhlw", address="203.0.113.3", image="debian-12"),
             server("pension-fs", "pension", Disposition.MERGE, into="files", network="mhlw", address="203.0.113.4"),
             server("pension-fax", "pension", Disposition.RETIRE),
@@ -163,7 +166,9 @@ def seen_host(given: Host, *, used: Resources | None = None, **changes: object) 
         architecture="x86_64",
         virtualisation="kvm",
     )
-    seen = HostObservation(host=given.id, observed_at=SEEN_AT, duration_seconds=0.1, capacity=capacity)
+    seen = HostObservation(
+        host=given.id, observed_at=SEEN_AT, duration_seconds=0.1, capacity=capacity, disk_free_gib=given.capacity.disk_gib
+    )
     return replace(seen, **changes)  # type: ignore[arg-type]
 
 

@@ -24,11 +24,11 @@ def estates(draw: st.DrawFn) -> Estate:
             capacity=size(4, draw(st.sampled_from([3072, 5120, 9216])), 60),
             reserved=size(0, 1024, 0),
             overcommit=Overcommit(vcpus=draw(st.sampled_from([1.0, 2.0])), memory=draw(st.sampled_from([1.0, 1.25]))),
-            confidentiality=draw(st.sampled_from([(1,), (1, 2), (1, 2, 3)])),
+            confidentiality=draw(st.sampled_from([(1,), (1, 2), (1, 2), (1, 2, 3)])),
             networks=draw(st.sampled_from([{"shared": "br0"}, {"shared": "br0", "mhlw": "br1"}])),
             maintenance=draw(st.integers(0, 9)) == 0,
         )
-        for number in range(1, draw(st.integers(1, 5)) + 1)
+        for number in range(1, draw(st.integers(2, 5)) + 1)
     ]
     systems = [
         system(
@@ -39,14 +39,17 @@ def estates(draw: st.DrawFn) -> Estate:
         )
         for number in range(draw(st.integers(1, 3)))
     ]
-    machines = [
-        machine(
-            f"m{number}",
-            draw(st.sampled_from(systems)).id,
-            size=size(draw(st.integers(1, 2)), draw(st.sampled_from([512, 1024, 2048])), 5),
-            network=draw(st.sampled_from(["shared", "shared", "shared", "mhlw"])),
-            replica_group=draw(st.sampled_from(["", "", "g", "h"])),
+    machines = []
+    for number in range(draw(st.integers(0, 7))):
+        owner = draw(st.sampled_from(systems))
+        networks = ["shared", "shared", "mhlw"] if owner.ministry == "mhlw" or draw(st.integers(0, 19)) == 0 else ["shared"]
+        machines.append(
+            machine(
+                f"m{number}",
+                owner.id,
+                size=size(draw(st.integers(1, 2)), draw(st.sampled_from([512, 1024, 2048])), 5),
+                network=draw(st.sampled_from(networks)),
+                replica_group=draw(st.sampled_from(["", "", "g", "h"])),
+            )
         )
-        for number in range(draw(st.integers(0, 7)))
-    ]
     return estate(hosts, systems=systems, machines=machines, tiers=TIERS)

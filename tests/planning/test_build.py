@@ -18,6 +18,7 @@ from controlplane.model.resources import Overcommit
 from controlplane.planning.build import InfeasiblePlan, build_plan
 from controlplane.planning.checks import check_plan
 from controlplane.planning.difference import diff_plans
+from controlplane.planning.facts import input_facts, moved_facts
 from tests.planning.estates import (
     IMAGES,
     applied,
@@ -144,6 +145,23 @@ def test_promised_capacity_is_physical_less_reservation_times_overcommit_less_fo
     assert made.promised_capacity == size(9, 10752, 40)
     assert made.allocated_before == size(2, 2048, 0)
     assert made.allocated_after == size(3, 3072, 10)
+
+
+def test_a_disk_that_cannot_be_seen_yet_is_believed_as_declared_and_no_fact_moves_once_it_is():
+    given = estate((host("hv1"),), machines=(machine("a"),))
+    fresh = observed(given, hv1={"disk_free_gib": None})
+    fresh.hosts["hv1"] = replace(fresh.hosts["hv1"], capacity=replace(fresh.hosts["hv1"].capacity, total=size(4, 9216, 0)))
+    plan = planned(given, fresh)
+    assert plan.hosts[0].physical.disk_gib == 100
+    assert any("pool kasumi does not exist yet; 100 GiB are believed as declared" in text for text in plan.warnings)
+    assert check_plan(plan, given, fresh) == ()
+    assert moved_facts(plan, input_facts(given, applied(given, plan), IMAGES)) == ()
+
+
+def test_foreign_machines_are_named_where_they_hold_the_room():
+    given = estate((host("hv1"),), machines=(machine("a"),))
+    with pytest.raises(InfeasiblePlan, match=r"memory: wants 1024 MiB, 192 left of 8192 \(foreign machines hold 8000\)"):
+        planned(given, observed(given, hv1={"used": size(1, 8000, 0)}))
 
 
 def test_few_hosts_are_used_and_load_is_even_among_them():
