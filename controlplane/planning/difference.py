@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from controlplane.model.document import digest, to_data
 from controlplane.model.plan import Plan, PlannedMachine, PlannedServer
 
-_UNSHOWN = frozenset({"id", "reasons", "derived_from", "host"})
-"""Fields of a machine that are no change to it: its reasons tell of the plan, and its host is a move of its own."""
+_UNSHOWN = frozenset({"id", "reasons", "derived_from", "host", "order"})
+"""Fields that are no change to a machine: reasons and order tell of the plan, and its host is a move of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

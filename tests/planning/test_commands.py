@@ -78,6 +78,7 @@ def controller(tmp_path, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 def test_plan_show_and_diff(controller, tmp_path):
     file = tmp_path / "plan.json"
     done = controller("plan", "-o", str(file))
