@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import libvirt
-from lxml import etree
 
 from controlplane.errors import KasumiError, RefusedError
 from controlplane.model.estate import StoragePool
@@ -20,8 +19,14 @@ from controlplane.model.plan import PlannedImage, PlannedMachine, PlannedNetwork
 from controlplane.providers import libvirt_guest, libvirt_network
 from controlplane.providers.libvirt_adjust import adjust_disk, adjust_nics, adjust_size
 from controlplane.providers.libvirt_connection import Connection
-from controlplane.providers.libvirt_domain import NAMESPACE, PREFIX, domain_xml, mark_element, shape_of
-from controlplane.providers.libvirt_observe import observe_capacity, observe_machines, observe_networks, virtualisation_of
+from controlplane.providers.libvirt_domain import NAMESPACE, PREFIX, domain_xml, mark_text, shape_of
+from controlplane.providers.libvirt_observe import (
+    observe_capacity,
+    observe_machines,
+    observe_networks,
+    virtualisation_of,
+    with_usage,
+)
 from controlplane.providers.libvirt_storage import Storage, copy_volume, root_volume, seed_volume
 from controlplane.providers.protocol import MachineRef, Seed
 from controlplane.providers.seed import seed_iso
@@ -32,6 +37,9 @@ _PRESS_AGAIN_SECONDS = 20.0
 _SHUTDOWN_SECONDS = 120.0
 _RUNNING_SECONDS = 30.0
 _ON = frozenset({libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_BLOCKED})
+_WITH_ITS_STATE = libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+_WITH_ITS_FIRMWARE = libvirt.VIR_DOMAIN_UNDEFINE_NVRAM | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
+"""Unknown to libvirt's test driver."""
 
 
 class LibvirtProvider:
@@ -60,7 +68,7 @@ class LibvirtProvider:
         began = time.monotonic()
         with self._connection.errors(f"host {self._host}"):
             connection = self._connection.open()
-            machines = observe_machines(connection)
+            machines = observe_machines(self._connection)
             networks = observe_networks(connection)
             space = self._storage.total_and_free_gib()
             capacity = observe_capacity(
@@ -70,6 +78,7 @@ class LibvirtProvider:
                 disk_gib=space[0] if space is not None else 0,
                 virtualisation=self._domain_type(connection),
             )
+            machines = with_usage(self._connection, machines)
         return HostObservation(
             host=self._host,
             observed_at=datetime.now(UTC),
@@ -176,12 +185,8 @@ class LibvirtProvider:
                     raise KasumiError(
                         f"machine {ref.machine} on {self._host}: wanted stopped before removal, found running; stop it first"
                     )
-                domain.undefineFlags(
-                    libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
-                    | libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
-                    | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
-                    | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
-                )
+                real = self._domain_type(self._connection.open()) != "test"
+                domain.undefineFlags(_WITH_ITS_STATE | (_WITH_ITS_FIRMWARE if real else 0))
             for name in (root_volume(ref.machine), seed_volume(ref.machine), copy_volume(ref.machine)):
                 self._storage.delete(name)
 
@@ -262,8 +267,8 @@ class LibvirtProvider:
         volume, below_bytes = self._storage.root(machine.id)
         changed |= adjust_disk(domain, volume, wanted_gib=machine.size.disk_gib, least_bytes=below_bytes, machine=machine.id)
         if changed:
-            mark = str(etree.tostring(mark_element(machine, estate=self._estate, plan=plan), encoding="unicode"))
             flags = libvirt.VIR_DOMAIN_AFFECT_CONFIG | (libvirt.VIR_DOMAIN_AFFECT_LIVE if domain.isActive() else 0)
+            mark = mark_text(machine, estate=self._estate, plan=plan)
             domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, mark, PREFIX, NAMESPACE, flags)
 
 

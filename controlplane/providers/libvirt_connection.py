@@ -5,7 +5,7 @@ import shlex
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -39,65 +39,92 @@ def check_uri(uri: str) -> None:
 
 
 class Connection:
-    """Opens at first use, reopens after a loss; `errors` turns libvirt's errors into ours."""
+    """A host's libvirt, with one real connection for each thread that is at work; idle ones are used again, lost ones replaced.
+
+    Threads do not share a connection, though libvirt says they may: before 10.0 its client can miss that a second thread has
+    something to send, and then both stand still until the next keepalive (seen with 9.0: five seconds for each call). It also
+    means that a call which was given up on holds up nobody but itself.
+    """
 
     def __init__(self, uri: str, *, ssh_config: str = "") -> None:
         check_uri(uri)
         self.uri = uri
         self._ssh_config = ssh_config
         self._lock = threading.Lock()
-        self._connection: libvirt.virConnect | None = None
+        self._idle: list[libvirt.virConnect] = []
+        self._round = 0
+        self._of_thread = threading.local()
 
     def open(self) -> libvirt.virConnect:
-        """The live connection. Raises libvirt.libvirtError; call it inside `errors`."""
-        with self._lock:
-            if self._connection is not None and not self._connection.isAlive():
-                self._drop()
-            if self._connection is None:
-                _event_loop()
-                self._connection = libvirt.open(self._real_uri())
-                if not self.uri.startswith("test:"):
-                    self._connection.setKeepAlive(_KEEPALIVE_SECONDS, _KEEPALIVE_COUNT)
-            return self._connection
+        """This thread's connection, for use inside `errors`. Raises libvirt.libvirtError."""
+        mine: libvirt.virConnect | None = getattr(self._of_thread, "connection", None)
+        if mine is None:
+            mine = self._take() or self._connect()
+            self._of_thread.connection = mine
+        return mine
 
     def close(self) -> None:
-        """Drop the connection; the next use opens a new one."""
+        """Drop the connections; the next use opens a new one. One at work ends with its work.
+
+        None is closed outright: to close one under a call that was given up on would free what that call uses.
+        """
         with self._lock:
-            self._drop()
+            self._idle.clear()
+            self._round += 1
 
     @contextmanager
     def errors(self, what: str) -> Iterator[None]:
-        """Raise UnreachableError for a lost or refused connection and KasumiError for anything else libvirt says."""
+        """Work with `open` inside. Raises UnreachableError for a lost or refused connection, KasumiError for any other refusal."""
+        began_in = self._round
         try:
             yield
         except libvirt.libvirtError as error:
             text = f"{what} on {self.uri}: {error.get_error_message() or error}"
-            if self._connection is None or not self._alive() or error.get_error_domain() in _TRANSPORT_DOMAINS:
-                self.close()
+            if error.get_error_domain() in _TRANSPORT_DOMAINS or not self._alive():
+                self.give_up()
                 raise UnreachableError(f"{text}; see that the host is up, its libvirtd runs and its ssh key is known") from None
             raise KasumiError(text) from None
+        finally:
+            mine = getattr(self._of_thread, "connection", None)
+            self.give_up()
+            with self._lock:
+                if mine is not None and began_in == self._round:
+                    self._idle.append(mine)
+
+    def give_up(self) -> None:
+        """Leave this thread's connection to a call that does not come back; the next use takes another."""
+        self._of_thread.connection = None
+
+    def _take(self) -> libvirt.virConnect | None:
+        with self._lock:
+            while self._idle:
+                if (found := self._idle.pop()).isAlive():
+                    return found
+        return None
+
+    def _connect(self) -> libvirt.virConnect:
+        _event_loop()
+        connection = libvirt.open(self._real_uri())
+        if not self.uri.startswith("test:"):
+            connection.setKeepAlive(_KEEPALIVE_SECONDS, _KEEPALIVE_COUNT)
+        return connection
 
     def _alive(self) -> bool:
+        mine: libvirt.virConnect | None = getattr(self._of_thread, "connection", None)
         try:
-            return self._connection is not None and bool(self._connection.isAlive())
+            return mine is not None and bool(mine.isAlive())
         except libvirt.libvirtError:
             return False
-
-    def _drop(self) -> None:
-        if self._connection is not None:
-            with suppress(libvirt.libvirtError):  # it is gone already, which is what we wanted
-                self._connection.close()
-            self._connection = None
 
     def _real_uri(self) -> str:
         if not urlsplit(self.uri).scheme.endswith("+ssh"):
             return self.uri
         mark = "&" if urlsplit(self.uri).query else "?"
-        return f"{self.uri}{mark}command={quote(str(_ssh_wrapper(self._ssh_config)))}&no_tty=1"
+        return f"{self.uri}{mark}command={quote(str(ssh_wrapper(self._ssh_config)))}&no_tty=1"
 
 
 @cache
-def _ssh_wrapper(ssh_config: str) -> Path:
+def ssh_wrapper(ssh_config: str) -> Path:
     """A script that runs ssh so that it never asks and never waits long; libvirt takes a program, not arguments."""
     options = ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={_CONNECT_SECONDS}"]
     if ssh_config:

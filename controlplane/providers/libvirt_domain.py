@@ -3,6 +3,7 @@
 Our mark is one element in our own namespace under <metadata>; elements of others there are left alone.
 """
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ NAMESPACE = "urn:kasumi:machine:1"
 PREFIX = "kasumi"
 _OSINFO = "http://libosinfo.org/xmlns/libvirt/domain/1.0"
 _OSINFO_IDS = {"debian-12": "http://debian.org/debian/12"}
-XML_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, remove_blank_text=True)
+_parsers = threading.local()
 
 _STATES = {
     libvirt.VIR_DOMAIN_RUNNING: PowerState.RUNNING,
@@ -28,6 +29,17 @@ _STATES = {
     libvirt.VIR_DOMAIN_CRASHED: PowerState.CRASHED,
     libvirt.VIR_DOMAIN_NOSTATE: PowerState.CHANGING,
 }
+
+
+def read_xml(text: str) -> etree._Element:
+    """A document of libvirt. Titles and metadata in it are anybody's input: entities and the network stay shut.
+
+    One parser a thread: lxml lets only one thread at a time use a parser.
+    """
+    parser = getattr(_parsers, "one", None)
+    if parser is None:
+        parser = _parsers.one = etree.XMLParser(resolve_entities=False, no_network=True)
+    return etree.fromstring(text, parser)
 
 
 def power_state(libvirt_state: int) -> PowerState:
@@ -61,7 +73,7 @@ def domain_xml(
     _leaf(domain, "uuid", machine.uuid)
     _leaf(domain, "title", f"{machine.ministry}/{machine.system}/{machine.id}")
     metadata = etree.SubElement(domain, "metadata")
-    metadata.append(mark_element(machine, estate=estate, plan=plan))
+    etree.SubElement(metadata, f"{{{NAMESPACE}}}machine", _mark_attributes(machine, estate, plan), nsmap={PREFIX: NAMESPACE})
     if machine.image in _OSINFO_IDS:
         info = etree.SubElement(metadata, f"{{{_OSINFO}}}libosinfo", nsmap={"libosinfo": _OSINFO})
         etree.SubElement(info, f"{{{_OSINFO}}}os", {"id": _OSINFO_IDS[machine.image]})
@@ -138,10 +150,14 @@ def _leaf(parent: etree._Element, tag: str, text: str, **attributes: str) -> Non
     etree.SubElement(parent, tag, attributes).text = text
 
 
-def mark_element(machine: PlannedMachine, *, estate: str, plan: str) -> etree._Element:
-    """Our mark as an element; `plan` is the digest of the plan that made or last changed the machine."""
-    attributes = {"estate": estate, "id": machine.id, "ministry": machine.ministry, "system": machine.system, "plan": plan}
-    return etree.Element(f"{{{NAMESPACE}}}machine", attributes, nsmap={PREFIX: NAMESPACE})
+def mark_text(machine: PlannedMachine, *, estate: str, plan: str) -> str:
+    """Our mark as libvirt's `setMetadata` wants it: without the namespace, which libvirt adds and would not take twice."""
+    return str(etree.tostring(etree.Element("machine", _mark_attributes(machine, estate, plan)), encoding="unicode"))
+
+
+def _mark_attributes(machine: PlannedMachine, estate: str, plan: str) -> dict[str, str]:
+    """`plan` is the digest of the plan that made or last changed the machine."""
+    return {"estate": estate, "id": machine.id, "ministry": machine.ministry, "system": machine.system, "plan": plan}
 
 
 def shape_of(xml: str) -> Shape:
@@ -149,7 +165,7 @@ def shape_of(xml: str) -> Shape:
     vcpus, memory_mib, current_mib = 0, 0, None
     nics: list[ObservedNic] = []
     mark = None
-    for child in etree.fromstring(xml, XML_PARSER):
+    for child in read_xml(xml):
         if child.tag == "vcpu":
             vcpus = int(child.get("current") or child.text)
         elif child.tag == "memory":
@@ -167,7 +183,7 @@ def interface_xml(xml: str, mac: str, network: str) -> str:
     """The card with this MAC as the definition has it (model, address, filters kept), put on another network."""
     interface = next(
         each
-        for each in etree.fromstring(xml, XML_PARSER).iterfind("devices/interface")
+        for each in read_xml(xml).iterfind("devices/interface")
         if (found := each.find("mac")) is not None and found.get("address", "").lower() == mac
     )
     interface.set("type", "network")

@@ -9,7 +9,7 @@ from lxml import etree
 
 from controlplane.errors import RefusedError
 from controlplane.model.plan import PlannedNetwork
-from controlplane.providers.libvirt_domain import XML_PARSER
+from controlplane.providers.libvirt_domain import read_xml
 
 
 def ensure_network(connection: libvirt.virConnect, planned: PlannedNetwork) -> None:
@@ -17,7 +17,7 @@ def ensure_network(connection: libvirt.virConnect, planned: PlannedNetwork) -> N
     found = next((each for each in connection.listAllNetworks() if each.name() == planned.name), None)
     if found is None:
         found = connection.networkDefineXML(network_xml(planned))
-    _refuse_another(found.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE), planned)
+    _refuse_another(found.XMLDesc(), planned)
     if not found.isActive():
         found.create()
     if not found.autostart():
@@ -36,12 +36,12 @@ def network_xml(planned: PlannedNetwork) -> str:
 
 def bridge_of(xml: str) -> str:
     """The host bridge a network uses, or empty."""
-    bridge = etree.fromstring(xml, XML_PARSER).find("bridge")
+    bridge = read_xml(xml).find("bridge")
     return bridge.get("name", "") if bridge is not None else ""
 
 
 def _refuse_another(xml: str, planned: PlannedNetwork) -> None:
-    forward = etree.fromstring(xml, XML_PARSER).find("forward")
+    forward = read_xml(xml).find("forward")
     mode = "isolated" if forward is None else forward.get("mode", "nat")
     wanted = "bridge" if planned.bridge else "isolated"
     bridge = bridge_of(xml)

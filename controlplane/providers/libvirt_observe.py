@@ -6,60 +6,72 @@ What it costs (libvirt 9.0, 1,000 stopped domains, local socket, two busy cores;
 - networks: three calls and one definition each; capacity and pool: five calls;
 - the definition of each domain, two for a running one: 0.25 to 0.35 ms each, of which the round trip is 0.11 ms. libvirt has no
   bulk call for marks, network cards or the persistent settings of a running domain, and no revision number that would show that
-  a remembered definition is still true; so each is read, five at once, which is what a libvirtd serves one client
-  (`max_client_requests`); that halves the time on a local socket and divides the round trips over a network by five;
+  a remembered definition is still true; so each is read. A host with many is read over up to three connections, which halves it;
 - real use: one call for the running domains. It asks QEMU (1 to 2.5 ms each), and a QEMU that hangs would keep it waiting, so it
-  has its own short deadline; after that, use is unknown for this look, and from the next on libvirt leaves the hung one out.
+  comes last and has its own short deadline; after that, use is unknown for this look, and from the next look on libvirt leaves
+  the hung one out (NOWAIT).
 """
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import libvirt
 from lxml import etree
 
-from controlplane.errors import UnreachableError
+from controlplane.errors import KasumiError, UnreachableError
 from controlplane.model.observed import HostCapacity, ObservedMachine, ObservedNetwork, PowerState, Usage
 from controlplane.model.resources import Resources, total
 from controlplane.providers.deadline import with_deadline
-from controlplane.providers.libvirt_domain import XML_PARSER, Shape, power_state, shape_of
+from controlplane.providers.libvirt_connection import Connection
+from controlplane.providers.libvirt_domain import power_state, read_xml, shape_of
 from controlplane.providers.libvirt_network import bridge_of
 
-_REQUESTS_AT_ONCE = 5
+_MOST_READERS = 3
+_DOMAINS_PER_READER = 250
+"""Another connection costs a login (0.1 to 0.5 s by ssh), so only many definitions are worth one."""
 _USAGE_SECONDS = 3.0
 _USAGE = libvirt.VIR_DOMAIN_STATS_CPU_TOTAL | libvirt.VIR_DOMAIN_STATS_BALLOON
 _USAGE_FLAGS = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE | libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
 T = TypeVar("T")
-R = TypeVar("R")
 
 _SWITCHED_OFF = frozenset({PowerState.STOPPED, PowerState.CRASHED})
 
 
-def observe_machines(connection: libvirt.virConnect) -> tuple[ObservedMachine, ...]:
-    """All domains, foreign ones included, by name. Raises libvirt.libvirtError."""
+def observe_machines(host: Connection) -> tuple[ObservedMachine, ...]:
+    """All domains, foreign ones included, by name, without their use. Raises libvirt.libvirtError."""
+    connection = host.open()
     starting = {domain.UUIDString() for domain in connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_AUTOSTART)}
-    states = [
-        (domain, power_state(int(stats.get("state.state", libvirt.VIR_DOMAIN_NOSTATE))))
+    states = {
+        domain.UUIDString(): power_state(int(stats.get("state.state", libvirt.VIR_DOMAIN_NOSTATE)))
         for domain, stats in connection.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, 0)
-    ]
-    running = any(state not in _SWITCHED_OFF for _, state in states)
-    usage = _usage(connection) if running else {}
+    }
+    readers = max(1, min(_MOST_READERS, len(states) // _DOMAINS_PER_READER))
 
-    def look(found: tuple[libvirt.virDomain, PowerState]) -> ObservedMachine | None:
-        domain, state = found
-        uuid = domain.UUIDString()
-        try:
-            kept = shape_of(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
-            live = None if state in _SWITCHED_OFF else shape_of(domain.XMLDesc())
-        except libvirt.libvirtError as error:
-            if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:  # it went away while we looked
-                return None
-            raise
-        return _machine(domain.name(), uuid, state, kept, live, usage.get(uuid, Usage()), autostart=uuid in starting)
+    def read(share: int) -> list[ObservedMachine]:
+        domains = sorted(host.open().listAllDomains(), key=lambda domain: domain.UUIDString())[share::readers]
+        looks = (_look(domain, states, starting) for domain in domains)
+        return [machine for machine in looks if machine is not None]
 
-    seen = [machine for machine in _at_once(look, states) if machine is not None]
-    return tuple(sorted(seen, key=lambda machine: machine.name))
+    found = [machine for share in _at_once(read, readers, host) for machine in share]
+    return tuple(sorted(found, key=lambda machine: machine.name))
+
+
+def with_usage(host: Connection, machines: tuple[ObservedMachine, ...]) -> tuple[ObservedMachine, ...]:
+    """The machines with the real use of those that run; without it when a QEMU hangs. Raises libvirt.libvirtError."""
+    if all(machine.state in _SWITCHED_OFF for machine in machines):
+        return machines
+    connection = host.open()
+    try:
+        found = with_deadline(
+            lambda: connection.getAllDomainStats(_USAGE, _USAGE_FLAGS), seconds=_USAGE_SECONDS, what="use of running machines"
+        )
+    except UnreachableError:
+        host.give_up()
+        return machines
+    usage = {domain.UUIDString(): _use(stats) for domain, stats in found}
+    return tuple(replace(machine, usage=usage.get(machine.uuid, machine.usage)) for machine in machines)
 
 
 def observe_networks(connection: libvirt.virConnect) -> tuple[ObservedNetwork, ...]:
@@ -100,21 +112,10 @@ def observe_capacity(
 
 def virtualisation_of(capabilities: str) -> str:
     """What the host's capabilities offer for x86_64: kvm where libvirt's own probe found it to work, else qemu; or test."""
-    root = etree.fromstring(capabilities, XML_PARSER)
+    root = read_xml(capabilities)
     offered = {domain.get("type") for domain in root.iterfind("guest/arch[@name='x86_64']/domain")}
     offered |= {domain.get("type") for domain in root.iterfind("guest/arch/domain") if domain.get("type") == "test"}
     return next((kind for kind in ("kvm", "qemu", "test") if kind in offered), "none")
-
-
-def _usage(connection: libvirt.virConnect) -> dict[str, Usage]:
-    """Real use by uuid; empty when a domain hangs."""
-    try:
-        found = with_deadline(
-            lambda: connection.getAllDomainStats(_USAGE, _USAGE_FLAGS), seconds=_USAGE_SECONDS, what="use of running machines"
-        )
-    except UnreachableError:
-        return {}
-    return {domain.UUIDString(): _use(stats) for domain, stats in found}
 
 
 def _use(stats: Mapping[str, int | str | bool]) -> Usage:
@@ -125,11 +126,21 @@ def _use(stats: Mapping[str, int | str | bool]) -> Usage:
     )
 
 
-def _machine(
-    name: str, uuid: str, state: PowerState, kept: Shape, live: Shape | None, usage: Usage, *, autostart: bool
-) -> ObservedMachine:
+def _look(domain: libvirt.virDomain, states: Mapping[str, PowerState], starting: set[str]) -> ObservedMachine | None:
+    """None for a domain that came or went while we looked: it is not seen yet, or no more."""
+    uuid = domain.UUIDString()
+    state = states.get(uuid)
+    if state is None:
+        return None
+    try:
+        kept = shape_of(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+        live = None if state in _SWITCHED_OFF else shape_of(domain.XMLDesc())
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+            return None
+        raise
     return ObservedMachine(
-        name=name,
+        name=domain.name(),
         uuid=uuid,
         mark=kept.mark,
         state=state,
@@ -137,33 +148,30 @@ def _machine(
         memory_mib=kept.memory_mib,
         live_vcpus=live.vcpus if live is not None else None,
         live_memory_mib=live.memory_mib if live is not None else None,
-        autostart=autostart,
+        autostart=uuid in starting,
         nics=kept.nics,
         live_nics=live.nics if live is not None else None,
-        usage=usage,
     )
 
 
-def _at_once(look: Callable[[T], R], items: Sequence[T]) -> list[R]:
-    """`look` at all items from a few daemon threads, which a host that hangs cannot make keep the process alive."""
-    results: list[R] = []
-    failures: list[BaseException] = []
+def _at_once(read: Callable[[int], T], readers: int, host: Connection) -> list[T]:
+    """`read(0)` here and the others beside it, in daemon threads: a host that hangs must not keep the process alive."""
+    results: dict[int, T] = {}
+    failures: list[KasumiError] = []
 
-    def run(share: Sequence[T]) -> None:
+    def run(share: int) -> None:
         try:
-            for item in share:
-                results.append(look(item))
-        except BaseException as error:  # handed to the waiting thread, which raises it
+            with host.errors("reading definitions"):
+                results[share] = read(share)
+        except KasumiError as error:  # handed to the waiting thread, which raises it
             failures.append(error)
 
-    threads = [
-        threading.Thread(target=run, args=(items[k::_REQUESTS_AT_ONCE],), daemon=True)
-        for k in range(min(_REQUESTS_AT_ONCE, len(items)))
-    ]
+    threads = [threading.Thread(target=run, args=(share,), daemon=True) for share in range(1, readers)]
     for thread in threads:
         thread.start()
+    results[0] = read(0)
     for thread in threads:
         thread.join()
     if failures:
         raise failures[0]
-    return results
+    return [results[share] for share in sorted(results)]

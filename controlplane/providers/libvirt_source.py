@@ -9,7 +9,7 @@ from controlplane.errors import KasumiError
 from controlplane.model.migration import SourceDisk
 from controlplane.model.observed import PowerState
 from controlplane.providers.libvirt_connection import Connection
-from controlplane.providers.libvirt_domain import XML_PARSER, power_state
+from controlplane.providers.libvirt_domain import power_state, read_xml
 from controlplane.providers.source import SourceMachine
 
 _START_SECONDS = 30.0
@@ -28,14 +28,16 @@ class LibvirtSourceHost:
         """The domain as it is now, with the size of each disk as the guest sees it."""
         with self._connection.errors(f"source {name}"):
             domain = self._find(name)
-            inactive = etree.fromstring(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE), XML_PARSER)
+            inactive = read_xml(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
             state, _ = domain.state()
             return SourceMachine(
                 name=name,
                 uuid=domain.UUIDString(),
                 state=power_state(state),
                 autostart=bool(domain.autostart()),
-                firmware="uefi" if inactive.find("os/loader") is not None or inactive.find("os").get("firmware") == "efi" else "bios",
+                firmware="uefi"
+                if inactive.find("os/loader") is not None or inactive.find("os").get("firmware") == "efi"
+                else "bios",
                 disks=tuple(self._disk(domain, disk) for disk in inactive.iterfind("devices/disk[@device='disk']")),
                 macs=tuple(mac.get("address", "").lower() for mac in inactive.iterfind("devices/interface/mac")),
             )
@@ -103,6 +105,8 @@ class LibvirtSourceHost:
         source, driver = disk.find("source"), disk.find("driver")
         path = "" if source is None else source.get("file") or source.get("dev") or ""
         if not path:
-            raise KasumiError(f"source {domain.name()}: a disk that is neither file nor block device; the cold method cannot move it")
+            raise KasumiError(
+                f"source {domain.name()}: a disk that is neither file nor block device; the cold method cannot move it"
+            )
         capacity, _, _ = domain.blockInfo(path)
         return SourceDisk(path=path, format=(driver.get("type") if driver is not None else None) or "raw", size_bytes=capacity)

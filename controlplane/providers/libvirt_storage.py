@@ -2,7 +2,7 @@
 
 Everything in this pool was made by us; its names say what it is. A base image counts only once its bytes were read back and
 matched, which a small `.verified` volume beside it records, so that an upload cut by a crash is never booted from. libvirt
-rereads a pool's folder only when told to: the first use of a connection tells it, and a file in the way of a new volume too.
+rereads a pool's folder only when told to: the first use tells it, and a file in the way of a new volume too.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from lxml import etree
 from controlplane.errors import KasumiError, RefusedError
 from controlplane.model.estate import StoragePool
 from controlplane.model.plan import PlannedImage
-from controlplane.providers.libvirt_domain import XML_PARSER
+from controlplane.providers.libvirt_domain import read_xml
 
 _GIB = 2**30
 _CHUNK_BYTES = 256 * 1024
@@ -36,7 +36,8 @@ class Storage:
         self._wanted = pool
         self._connect = connect
         self._preparing = threading.Lock()
-        self._refreshed_for: libvirt.virConnect | None = None
+        self._refreshing = threading.Lock()
+        self._refreshed = False
 
     def ensure(self) -> None:
         """Define, build, start and autostart the pool. Raises RefusedError for a pool of this name elsewhere."""
@@ -45,7 +46,7 @@ class Storage:
             found = self._defined()
             if found is None:
                 found = connection.storagePoolDefineXML(pool_xml(self._wanted))
-            description = etree.fromstring(found.XMLDesc(), XML_PARSER)
+            description = read_xml(found.XMLDesc())
             kind, path = description.get("type"), description.findtext("target/path")
             if kind != "dir" or path != self._wanted.path:
                 raise RefusedError(
@@ -135,7 +136,7 @@ class Storage:
     def root(self, machine: str) -> tuple[libvirt.virStorageVol, int]:
         """A machine's root disk, and the size in bytes of what lies below it. Raises KasumiError when there is none."""
         volume = self._known(root_volume(machine))
-        below = etree.fromstring(volume.XMLDesc(), XML_PARSER).find("backingStore")
+        below = read_xml(volume.XMLDesc()).find("backingStore")
         path = below.findtext("path") if below is not None else None
         if not path:
             return volume, 0
@@ -168,8 +169,9 @@ class Storage:
 
     def _find(self, name: str) -> libvirt.virStorageVol | None:
         try:
-            if self._refreshed_for is not self._connect():
-                self._refresh()
+            with self._refreshing:
+                if not self._refreshed:
+                    self._refresh()
             return self._pool().storageVolLookupByName(name)
         except libvirt.libvirtError as error:
             if error.get_error_code() in {libvirt.VIR_ERR_NO_STORAGE_VOL, libvirt.VIR_ERR_NO_STORAGE_POOL}:
@@ -198,7 +200,6 @@ class Storage:
     def _refresh(self) -> None:
         """Reread the folder; libvirt refuses while another volume is being made, so wait for that."""
         deadline = time.monotonic() + _REFRESH_SECONDS
-        connection = self._connect()
         while True:
             try:
                 self._pool().refresh()
@@ -207,7 +208,7 @@ class Storage:
                 if error.get_error_code() != libvirt.VIR_ERR_INTERNAL_ERROR or time.monotonic() > deadline:
                     raise
                 time.sleep(_REFRESH_AGAIN_SECONDS)
-        self._refreshed_for = connection
+        self._refreshed = True
 
     def _upload(self, volume: libvirt.virStorageVol, content: BinaryIO, size: int) -> None:
         stream = self._connect().newStream()
@@ -268,12 +269,12 @@ def volume_xml(name: str, size_bytes: int, volume_format: str, *, backing: tuple
 
 
 def _is_overlay(volume: libvirt.virStorageVol) -> bool:
-    description = etree.fromstring(volume.XMLDesc(), XML_PARSER)
+    description = read_xml(volume.XMLDesc())
     image_format = description.find("target/format")
     return image_format is not None and image_format.get("type") == "qcow2" and bool(description.findtext("backingStore/path"))
 
 
 def _size_bytes(volume: libvirt.virStorageVol, disk_format: str) -> int:
     """Size of the disk in a volume of this format, never of the format that the content claims: a guest wrote it."""
-    physical = etree.fromstring(volume.XMLDesc(), XML_PARSER).findtext("physical")
+    physical = read_xml(volume.XMLDesc()).findtext("physical")
     return int(physical) if disk_format == "raw" and physical else int(volume.info()[1])

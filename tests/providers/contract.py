@@ -1,0 +1,422 @@
+"""What every provider must do, whatever it speaks to. A module of tests gives it a `place` and inherits its tests.
+
+Nothing here knows libvirt. `Place` is one host with a provider on it; `Hand` is the side door through which an administrator,
+or a crash, changes things behind the provider's back.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from controlplane.errors import KasumiError, RefusedError
+from controlplane.model.observed import ObservedMachine, PowerState
+from controlplane.model.plan import Method, PlannedImage, PlannedMachine, PlannedNetwork, PlannedNic
+from controlplane.model.resources import Resources
+from controlplane.providers.protocol import MachineRef, Provider, Seed
+
+SEED = Seed(user_data="#cloud-config\n", meta_data="instance-id: x\n", network_config="version: 2\n")
+PLAN = "a" * 64
+LATER_PLAN = "b" * 64
+
+
+class Hand(Protocol):
+    """Changes made on the host past the provider."""
+
+    def pause(self, name: str) -> None: ...
+    def power_off(self, name: str) -> None: ...
+    def set_kept_vcpus(self, name: str, vcpus: int) -> None: ...
+    def set_kept_memory(self, name: str, memory_mib: int) -> None: ...
+    def move_kept_card(self, name: str, mac: str, network: str) -> None: ...
+    def set_autostart(self, name: str, *, autostart: bool) -> None: ...
+    def add_note(self, name: str) -> None: ...
+    def has_note(self, name: str) -> bool: ...
+    def make_foreign(self, name: str, uuid: str, *, vcpus: int, memory_mib: int) -> None: ...
+    def remove_foreign(self, name: str) -> None: ...
+    def forget(self, name: str) -> None: ...
+    def disks(self) -> set[str]: ...
+    def disk_size_bytes(self, machine: str) -> int: ...
+    def grow_disk(self, machine: str) -> None: ...
+    def leave_half_disk(self, machine: str) -> None: ...
+    def cut_upload(self, image: PlannedImage) -> None: ...
+    def make_other_network(self, name: str) -> None: ...
+    def stop_network(self, name: str) -> None: ...
+    def remove_network(self, name: str) -> None: ...
+
+
+@dataclass(kw_only=True)
+class Place:
+    """One host to test on. `image` None: the host takes no image, disks are placed by hand as a migration does."""
+
+    provider: Provider
+    again: Callable[[], Provider]
+    """The same host through another connection."""
+    hand: Hand
+    estate: str
+    image: PlannedImage | None
+    place_disk: Callable[[str], None]
+    networks: tuple[PlannedNetwork, ...]
+    made: list[str] = field(default_factory=list)
+
+    def machine(self, **changes: object) -> PlannedMachine:
+        """A small machine of a new name."""
+        name = f"{self.estate}-{len(self.made)}"
+        self.made.append(name)
+        identity = uuid.uuid5(uuid.NAMESPACE_DNS, name)
+        mac = "52:54:00:" + ":".join(f"{byte:02x}" for byte in identity.bytes[:3])
+        planned = PlannedMachine(
+            id=name,
+            uuid=str(identity),
+            system="contract",
+            ministry="none",
+            host=self.provider.host,
+            size=Resources(vcpus=1, memory_mib=64, disk_gib=1),
+            method=Method.COLD if self.image is None else Method.IMAGE,
+            nics=(PlannedNic(network=self.networks[0].network, mac=mac, address="192.0.2.10", prefix_length=24),),
+            image="" if self.image is None else self.image.id,
+            confidentiality=1,
+            tier="standard",
+            autostart=False,
+            order=1,
+            reasons=(),
+            derived_from=(),
+        )
+        return replace(planned, **changes)
+
+    def ensure(self, machine: PlannedMachine, *, plan: str = PLAN) -> None:
+        """`ensure_machine` as apply calls it."""
+        if self.image is None and machine.id not in {seen.name for seen in self.provider.observe().machines}:
+            self.place_disk(machine.id)
+        self.provider.ensure_machine(
+            machine,
+            plan=plan,
+            network_names={network.network: network.name for network in self.networks},
+            image=self.image,
+            seed=None if self.image is None else SEED,
+        )
+
+    def seen(self, machine: PlannedMachine) -> ObservedMachine:
+        """The machine as another connection of the provider sees it."""
+        return next(seen for seen in self.provider.observe().machines if seen.uuid == machine.uuid)
+
+    def ref(self, machine: PlannedMachine) -> MachineRef:
+        return MachineRef(estate=self.estate, machine=machine.id, uuid=machine.uuid)
+
+    def clear(self) -> None:
+        """Remove every machine the tests made."""
+        ours = {seen.name: seen for seen in self.provider.observe().machines}
+        for name in self.made:
+            if name in ours and ours[name].mark is not None:
+                ref = MachineRef(estate=self.estate, machine=name, uuid=ours[name].uuid)
+                self.provider.stop(ref, force_after_seconds=0)
+                self.provider.remove(ref)
+            elif name in ours:
+                self.hand.remove_foreign(name)
+
+
+class MachineContract:
+    """Machines: made once, adjusted in place, never confused with somebody else's."""
+
+    @pytest.fixture(autouse=True)
+    def cleared(self, place: Place) -> Iterator[None]:
+        yield
+        place.clear()
+
+    def test_makes_a_stopped_machine_as_planned(self, place: Place) -> None:
+        machine = place.machine(autostart=True)
+        place.ensure(machine)
+        seen = place.seen(machine)
+        assert (seen.name, seen.state) == (machine.id, PowerState.STOPPED)
+        assert (seen.vcpus, seen.memory_mib) == (1, 64)
+        assert (seen.live_vcpus, seen.live_memory_mib, seen.live_nics) == (None, None, None)
+        assert seen.autostart
+        assert seen.mark is not None
+        assert (seen.mark.estate, seen.mark.machine, seen.mark.plan) == (place.estate, machine.id, PLAN)
+        assert [(nic.network, nic.mac) for nic in seen.nics] == [(place.networks[0].name, machine.nics[0].mac)]
+
+    def test_again_changes_nothing_and_keeps_the_mark(self, place: Place) -> None:
+        machine = place.machine()
+        place.ensure(machine)
+        before, disks = place.seen(machine), place.hand.disks()
+        place.ensure(machine, plan=LATER_PLAN)
+        assert place.seen(machine) == before
+        assert place.hand.disks() == disks
+
+    def test_keeps_data_and_notes_of_others_when_it_changes(self, place: Place) -> None:
+        machine = place.machine()
+        place.ensure(machine)
+        place.hand.add_note(machine.id)
+        place.ensure(replace(machine, size=Resources(vcpus=2, memory_mib=96, disk_gib=1)), plan=LATER_PLAN)
+        seen = place.seen(machine)
+        assert (seen.vcpus, seen.memory_mib) == (2, 96)
+        assert seen.mark is not None
+        assert seen.mark.plan == LATER_PLAN
+        assert place.hand.has_note(machine.id)
+
+    def test_starts_and_stops(self, place: Place) -> None:
+        machine = place.machine()
+        place.ensure(machine)
+        for _ in range(2):
+            place.provider.start(place.ref(machine))
+            seen = place.seen(machine)
+            assert seen.state is PowerState.RUNNING
+            assert (seen.live_vcpus, seen.live_memory_mib) == (1, 64)
+            assert seen.live_nics == seen.nics
+        for _ in range(2):
+            place.provider.stop(place.ref(machine), force_after_seconds=0)
+            assert place.seen(machine).state is PowerState.STOPPED
+
+    def test_resumes_what_was_paused(self, place: Place) -> None:
+        machine = place.machine()
+        place.ensure(machine)
+        place.provider.start(place.ref(machine))
+        place.hand.pause(machine.id)
+        assert place.seen(machine).state is PowerState.PAUSED
+        place.provider.start(place.ref(machine))
+        assert place.seen(machine).state is PowerState.RUNNING
+
+    def test_starts_what_was_powered_off(self, place: Place) -> None:
+        machine = place.machine()
+        place.ensure(machine)
+        place.provider.start(place.ref(machine))
+        place.hand.power_off(machine.id)
+        assert place.seen(machine).state is PowerState.STOPPED
+        place.provider.start(place.ref(machine))
+        assert place.seen(machine).state is PowerState.RUNNING
+
+    @pytest.mark.parametrize("running", [False, True])
+    def test_sees_and_repairs_sizes_changed_by_hand(self, place: Place, running: bool) -> None:
+        machine = place.machine(autostart=True)
+        place.ensure(machine)
+        if running:
+            place.provider.start(place.ref(machine))
+        right = place.seen(machine)
+        place.hand.set_kept_vcpus(machine.id, 2)
+        place.hand.set_kept_memory(machine.id, 80)
+        place.hand.set_autostart(machine.id, autostart=False)
+        wrong = place.seen(machine)
+        assert (wrong.vcpus, wrong.memory_mib, wrong.autostart) == (2, 80, False)
+        assert (wrong.live_vcpus, wrong.live_memory_mib) == (right.live_vcpus, right.live_memory_mib)
+        place.ensure(machine)
+        again = place.seen(machine)
+        assert (again.vcpus, again.memory_mib, again.autostart) == (1, 64, True)
+        assert (again.nics, again.live_nics, again.state) == (right.nics, right.live_nics, right.state)
+
+    def test_refuses_a_name_that_is_taken(self, place: Place) -> None:
+        machine = place.machine()
+        stranger = str(uuid.uuid4())
+        place.hand.make_foreign(machine.id, stranger, vcpus=1, memory_mib=64)
+        for act in self._changes(place, machine):
+            with pytest.raises(RefusedError, match=stranger):
+                act()
+        seen = next(seen for seen in place.provider.observe().machines if seen.name == machine.id)
+        assert (seen.uuid, seen.mark) == (stranger, None)
+
+    def test_refuses_our_uuid_without_our_mark(self, place: Place) -> None:
+        machine = place.machine()
+        place.hand.make_foreign(machine.id, machine.uuid, vcpus=1, memory_mib=64)
+        for act in self._changes(place, machine):
+            with pytest.raises(RefusedError, match="no mark"):
+                act()
+        assert place.seen(machine).state is PowerState.STOPPED
+
+    def test_refuses_a_machine_of_another_estate(self, place: Place) -> None:
+        machine = place.machine()
+        place.ensure(machine)
+        ref = replace(place.ref(machine), estate="another")
+        for act in (lambda: place.provider.start(ref), lambda: place.provider.remove(ref)):
+            with pytest.raises(RefusedError, match=f"{place.estate}/{machine.id}"):
+                act()
+        assert place.seen(machine).state is PowerState.STOPPED
+
+    def test_counts_what_foreign_machines_hold(self, place: Place) -> None:
+        before = place.provider.observe().capacity
+        machine, foreign = place.machine(), place.machine()
+        place.ensure(machine)
+        place.hand.make_foreign(foreign.id, foreign.uuid, vcpus=2, memory_mib=96)
+        after = place.provider.observe().capacity
+        assert before is not None
+        assert after is not None
+        assert after.used_by_foreign - before.used_by_foreign == Resources(vcpus=2, memory_mib=96)
+
+    def test_removes_only_what_is_stopped_and_only_its_disks(self, place: Place) -> None:
+        before = place.hand.disks()
+        kept, gone = place.machine(), place.machine()
+        place.ensure(kept)
+        of_kept = place.hand.disks()
+        place.ensure(gone)
+        place.provider.start(place.ref(gone))
+        with pytest.raises(KasumiError, match="wanted stopped before removal, found running"):
+            place.provider.remove(place.ref(gone))
+        place.provider.stop(place.ref(gone), force_after_seconds=0)
+        for _ in range(2):
+            place.provider.remove(place.ref(gone))
+        assert gone.uuid not in {seen.uuid for seen in place.provider.observe().machines}
+        assert place.hand.disks() == of_kept
+        assert of_kept > before
+
+    def test_works_again_after_close(self, place: Place) -> None:
+        machine = place.machine()
+        place.ensure(machine)
+        with_another = place.again()
+        assert machine.uuid in {seen.uuid for seen in with_another.observe().machines}
+        with_another.close()
+        assert machine.uuid in {seen.uuid for seen in with_another.observe().machines}
+        with_another.close()
+
+    @staticmethod
+    def _changes(place: Place, machine: PlannedMachine) -> list[Callable[[], object]]:
+        ref = place.ref(machine)
+        names = {network.network: network.name for network in place.networks}
+        return [
+            lambda: place.provider.ensure_machine(machine, plan=PLAN, network_names=names, image=place.image, seed=None),
+            lambda: place.provider.start(ref),
+            lambda: place.provider.stop(ref, force_after_seconds=0),
+            lambda: place.provider.remove(ref),
+            lambda: place.provider.ssh_host_keys(ref),
+        ]
+
+
+class CardContract:
+    """Network cards: as planned, in the kept settings and in the running machine."""
+
+    @pytest.fixture(autouse=True)
+    def cleared(self, place: Place) -> Iterator[None]:
+        yield
+        place.clear()
+
+    @pytest.mark.parametrize("running", [False, True])
+    def test_sees_and_repairs_a_card_moved_by_hand(self, place: Place, running: bool) -> None:
+        machine = place.machine()
+        place.ensure(machine)
+        if running:
+            place.provider.start(place.ref(machine))
+        right = place.seen(machine)
+        other = place.networks[1].name
+        place.hand.move_kept_card(machine.id, machine.nics[0].mac, other)
+        wrong = place.seen(machine)
+        assert [nic.network for nic in wrong.nics] == [other]
+        assert wrong.live_nics == right.live_nics
+        place.ensure(machine)
+        assert place.seen(machine).nics == right.nics
+        assert place.seen(machine).live_nics == right.live_nics
+
+    def test_moves_the_card_of_a_running_machine(self, place: Place) -> None:
+        machine = place.machine()
+        place.ensure(machine)
+        place.provider.start(place.ref(machine))
+        moved = replace(machine, nics=(replace(machine.nics[0], network=place.networks[1].network),))
+        place.ensure(moved)
+        seen = place.seen(machine)
+        assert seen.live_nics == seen.nics
+        assert [(nic.network, nic.mac) for nic in seen.nics] == [(place.networks[1].name, machine.nics[0].mac)]
+
+    def test_gives_and_takes_network_cards(self, place: Place) -> None:
+        machine = place.machine()
+        place.ensure(machine)
+        second = replace(machine.nics[0], network=place.networks[1].network, mac="52:54:00:c0:ff:ee")
+        place.ensure(replace(machine, nics=(*machine.nics, second)))
+        assert {nic.network for nic in place.seen(machine).nics} == {network.name for network in place.networks[:2]}
+        place.ensure(replace(machine, nics=(second,)))
+        assert [(nic.network, nic.mac) for nic in place.seen(machine).nics] == [(place.networks[1].name, "52:54:00:c0:ff:ee")]
+
+
+class NetworkContract:
+    """Networks: defined when missing, started, never taken from somebody else."""
+
+    def test_starts_it_again_and_only_once(self, place: Place) -> None:
+        wanted = place.networks[0]
+        place.hand.stop_network(wanted.name)
+        assert not self._seen(place, wanted.name).active
+        for _ in range(2):
+            place.provider.ensure_network(wanted)
+        seen = self._seen(place, wanted.name)
+        assert seen.active
+        assert seen.autostart
+        assert [network.name for network in place.provider.observe().networks].count(wanted.name) == 1
+
+    def test_refuses_one_of_another_shape(self, place: Place) -> None:
+        name = f"{place.estate}-x"
+        place.hand.make_other_network(name)
+        try:
+            with pytest.raises(RefusedError, match=f"network {name} .*wanted mode isolated, found mode"):
+                place.provider.ensure_network(PlannedNetwork(host=place.provider.host, network="x", name=name, bridge=""))
+        finally:
+            place.hand.remove_network(name)
+
+    @staticmethod
+    def _seen(place: Place, name: str):
+        return next(network for network in place.provider.observe().networks if network.name == name)
+
+
+class ImageContract:
+    """Images and disks: whole or not at all, and data is never lost."""
+
+    @pytest.fixture(autouse=True)
+    def cleared(self, place: Place) -> Iterator[None]:
+        yield
+        place.clear()
+
+    def test_refuses_content_that_is_not_the_planned(self, place: Place, tmp_path: Path) -> None:
+        assert place.image is not None
+        other = tmp_path / "other.qcow2"
+        other.write_bytes(Path(place.image.file).read_bytes() + b"x")
+        before = place.hand.disks()
+        digest = hashlib.sha256(b"something else").hexdigest()
+        with pytest.raises(KasumiError, match=r"wanted SHA-256 .* after upload"):
+            place.provider.ensure_image(replace(place.image, id="other", file=str(other), sha256=digest))
+        assert place.hand.disks() == before
+
+    def test_grows_a_disk_and_never_shrinks_it(self, place: Place) -> None:
+        machine = place.machine()
+        place.ensure(machine)
+        assert place.hand.disk_size_bytes(machine.id) == 2**30
+        place.ensure(replace(machine, size=replace(machine.size, disk_gib=2)))
+        assert place.hand.disk_size_bytes(machine.id) == 2 * 2**30
+        place.provider.start(place.ref(machine))
+        place.ensure(replace(machine, size=replace(machine.size, disk_gib=3)))
+        assert place.hand.disk_size_bytes(machine.id) == 3 * 2**30
+        with pytest.raises(RefusedError, match="wanted a disk of 1 GiB, found 3 GiB"):
+            place.ensure(machine)
+
+    def test_takes_up_its_own_disk_when_only_the_definition_is_gone(self, place: Place) -> None:
+        machine = place.machine()
+        place.ensure(machine)
+        place.hand.grow_disk(machine.id)
+        written = place.hand.disk_size_bytes(machine.id)
+        place.hand.forget(machine.id)
+        place.ensure(machine)
+        assert place.hand.disk_size_bytes(machine.id) == written == 2 * 2**30
+        assert place.seen(machine).state is PowerState.STOPPED
+
+    def test_makes_a_half_made_disk_anew(self, place: Place) -> None:
+        machine = place.machine()
+        place.hand.leave_half_disk(machine.id)
+        place.ensure(machine)
+        assert place.hand.disk_size_bytes(machine.id) == 2**30
+        place.provider.start(place.ref(machine))
+        assert place.seen(machine).state is PowerState.RUNNING
+
+    def test_does_an_upload_again_that_was_cut_off(self, place: Place) -> None:
+        assert place.image is not None
+        image = replace(place.image, id="cut")
+        place.provider.ensure_image(image)
+        whole = place.hand.disks()
+        place.hand.cut_upload(image)
+        machine = place.machine(image="cut")
+        names = {network.network: network.name for network in place.networks}
+        with pytest.raises(KasumiError, match="image cut: not on the host, or not whole"):
+            place.provider.ensure_machine(machine, plan=PLAN, network_names=names, image=image, seed=SEED)
+        place.provider.ensure_image(image)
+        assert place.hand.disks() == whole
+
+    def test_no_keys_before_the_guest_answers(self, place: Place) -> None:
+        machine = place.machine()
+        place.ensure(machine)
+        assert place.provider.ssh_host_keys(place.ref(machine)) == ()
+        place.provider.start(place.ref(machine))
+        assert place.provider.ssh_host_keys(place.ref(machine)) == ()
