@@ -6,7 +6,7 @@ import typer
 from typer.exceptions import TyperException
 
 from controlplane import __version__
-from controlplane.cli import apply, inventory, migrate, reconcile, status
+from controlplane.cli import apply, inventory, lab, migrate, plan, reconcile, show, status
 from controlplane.errors import ExitCode, KasumiError
 
 CLICK_USAGE = 2
@@ -38,6 +38,10 @@ def _root(
 app.command("apply")(apply.apply)
 app.add_typer(inventory.app, name="inventory")
 app.add_typer(migrate.app, name="migrate")
+app.add_typer(lab.app, name="lab")
+app.command("plan")(plan.plan)
+app.command("show")(show.show)
+app.command("diff")(show.diff)
 app.command("reconcile")(reconcile.reconcile)
 app.command("status")(status.status)
 
