@@ -6,7 +6,7 @@ import typer
 from typer.exceptions import TyperException
 
 from controlplane import __version__
-from controlplane.cli import apply, inventory, lab, migrate, plan, reconcile, show, status
+from controlplane.cli import apply, configure, inventory, lab, migrate, plan, reconcile, show, status
 from controlplane.errors import ExitCode, KasumiError
 
 CLICK_USAGE = 2
@@ -42,6 +42,7 @@ app.add_typer(lab.app, name="lab")
 app.command("plan")(plan.plan)
 app.command("show")(show.show)
 app.command("diff")(show.diff)
+app.command("configure")(configure.configure)
 app.command("reconcile")(reconcile.reconcile)
 app.command("status")(status.status)
 
