@@ -25,7 +25,8 @@ from controlplane.errors import KasumiError
 
 MOST_FORKS = 20
 """Each fork is a Python process of about 60 MiB on the controller; twenty keep two cores busy."""
-_CONNECT_SECONDS = 20
+_CONNECT_SECONDS = 60
+"""A guest that still boots under software emulation takes half a minute for one handshake."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,9 @@ class MovedFact:
     touches: tuple[str, ...]
 
 
-def input_facts(estate: Estate, observation: Observation, images: Mapping[str, PlannedImage]) -> dict[str, Facts]:
+def input_facts(
+    estate: Estate, observation: Observation, images: Mapping[str, PlannedImage], authorized_keys: tuple[str, ...]
+) -> dict[str, Facts]:
     """All facts planning uses, by entity (`kind/id`); nothing volatile, and of hosts nothing that our own machines change."""
     facts: dict[str, Facts] = {}
     for kind, things in (
@@ -40,7 +42,7 @@ def input_facts(estate: Estate, observation: Observation, images: Mapping[str, P
         facts[f"image/{image_id}"] = _flat(to_data(image))
     for host_id in estate.hosts:
         facts[f"host/{host_id}"] |= _observed_facts(estate, observation, host_id)
-    facts["access/machines"] = _flat(to_data(estate.access))
+    facts["access/machines"] = _flat(to_data(estate.access)) | _flat({"authorized_keys": list(authorized_keys)})
     return dict(sorted(facts.items()))
 
 

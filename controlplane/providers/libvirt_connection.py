@@ -1,5 +1,6 @@
 """One libvirt connection: which URIs are allowed, ssh that never asks, keepalive, and libvirt's errors in our words."""
 
+import hashlib
 import os
 import shlex
 import tempfile
@@ -105,8 +106,8 @@ def _ssh_wrapper(ssh_config: str) -> Path:
     if folder.stat().st_uid != os.geteuid() or folder.stat().st_mode & 0o022:
         raise KasumiError(f"{folder}: wanted a folder of ours alone, found another's; remove it")
     text = f'#!/bin/sh\nexec ssh {shlex.join(options)} "$@"\n'
-    script = folder / f"ssh-{abs(hash(text)):x}"
-    fresh = folder / f".{script.name}.{os.getpid()}"
+    script = folder / f"ssh-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    fresh = folder / f".{script.name}.{os.getpid()}.{threading.get_ident()}"
     fresh.write_text(text)
     fresh.chmod(0o700)
     fresh.replace(script)
