@@ -5,12 +5,13 @@ repairs, and `down` after any accident cleans up.
 import shutil
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from controlplane.errors import ExitCode, KasumiError
 from lab import acceleration, hosts, image, keys, layout, mof_files, namespaces, network, ownership, pension, processes
-from lab.command import attempt, run
+from lab.command import attempt
 from lab.layout import MOF_FILES, OLD_HOST, PENSION, Host
 from lab.progress import step
 
@@ -159,6 +160,7 @@ def _leave_netns_folder() -> None:
     # `ip netns` mounts /run/netns onto itself at its first use; when that was ours and nobody has joined, undo it.
     folder: Path = namespaces.NAMED
     if folder.is_dir() and not any(folder.iterdir()):
-        while attempt(["mountpoint", "--quiet", str(folder)])[0]:
-            run(["umount", str(folder)])
-        folder.rmdir()
+        attempt(["umount", str(folder)])
+        # Somebody may have come in between; then the folder is theirs.
+        with suppress(OSError):
+            folder.rmdir()

@@ -6,7 +6,7 @@ import typer
 from typer.exceptions import TyperException
 
 from controlplane import __version__
-from controlplane.cli import apply, configure, inventory, lab, migrate, plan, reconcile, show, status
+from controlplane.cli import apply, configure, diff, inventory, lab, migrate, plan, reconcile, show, status
 from controlplane.errors import ExitCode, KasumiError
 
 CLICK_USAGE = 2
@@ -35,14 +35,14 @@ def _root(
     """Consolidates ministries' servers onto shared hypervisors and keeps the result true."""
 
 
-app.command("apply")(apply.apply)
-app.add_typer(inventory.app, name="inventory")
-app.add_typer(migrate.app, name="migrate")
-app.add_typer(lab.app, name="lab")
 app.command("plan")(plan.plan)
 app.command("show")(show.show)
-app.command("diff")(show.diff)
+app.command("diff")(diff.diff)
+app.command("apply")(apply.apply)
 app.command("configure")(configure.configure)
+app.add_typer(inventory.app, name="inventory")
+app.add_typer(lab.app, name="lab")
+app.add_typer(migrate.app, name="migrate")
 app.command("reconcile")(reconcile.reconcile)
 app.command("status")(status.status)
 

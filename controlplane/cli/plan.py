@@ -1,60 +1,66 @@
-"""`kasumi plan`: decide size, host and address of every machine and write it down."""
+"""`kasumi plan`: decide size, host, address and order of every machine, and write it down."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import typer
 
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
 from controlplane.cli.output import say
-from controlplane.cli.plan_view import show_plan
+from controlplane.cli.plan_view import counts, show_plan
 from controlplane.cli.session import Session
 from controlplane.errors import ExitCode, KasumiError
 from controlplane.execution.inputs import authorized_keys, planned_images
 from controlplane.execution.observe import observe_hosts, targets_of_estate
-from controlplane.model.document import digest, plan_to_json
+from controlplane.model.document import plan_to_json
 from controlplane.model.finding import Severity
 from controlplane.planning.build import build_plan
 from controlplane.planning.checks import check_plan
+from controlplane.planning.difference import diff_plans
+
+STDOUT = Path("-")
 
 
 def plan(
-    out: Path = typer.Option(..., "--out", "-o", help="File to write, or - for standard output.", dir_okay=False),
+    out: Path = typer.Option(..., "--out", "-o", metavar="FILE", help="Where to write the plan; `-` writes it to stdout."),
     home: OptionalPath = HOME_OPTION,
     inventory: OptionalPath = INVENTORY_OPTION,
 ) -> int:
-    """Look at the inventory and the hosts, decide, check the decision independently, and write the plan.
+    """Look at all hosts, decide everything, check it, and write the plan to a file. Changes nothing on any host.
 
-    Changes nothing on any host. Exit 1 and no file when a machine fits nowhere or a check finds a fault.
+    Exit codes: 0 written, 1 there is no plan or a check forbids it (no file is written).
     """
     session = Session(home=home, inventory=inventory)
     estate = session.estate
+    parent = session.store.accepted_plan(estate.id)
     images, keys = planned_images(estate), authorized_keys(estate)
     observation = observe_hosts(targets_of_estate(estate))
-    parent = session.store.accepted_plan(estate.id)
-    decided = build_plan(estate, observation, parent, images=images, authorized_keys=keys)
-    findings = check_plan(decided, estate, observation)
+    made = build_plan(estate, observation, parent, images=images, authorized_keys=keys)
+    findings = check_plan(made, estate, observation)
+    critical = [finding for finding in findings if finding.severity is Severity.CRITICAL]
     for finding in findings:
         say(f"{finding.severity.value}: {finding}")
-    if any(finding.severity is Severity.CRITICAL for finding in findings):
-        raise KasumiError("the plan did not pass its check; no file was written")
-    if parent is not None and digest(parent) != digest(decided) and parent.machines == decided.machines:
-        say("only facts differ from the accepted plan, no machine does")
-    text = plan_to_json(decided)
-    if str(out) == "-":
-        typer.echo(text, nl=False)
+    if critical:
+        raise KasumiError(f"the plan was made but does not pass its check ({len(critical)} critical); no file was written")
+    difference = diff_plans(parent, made)
+    if out == STDOUT:
+        typer.echo(plan_to_json(made), nl=False)
+        say(counts(made, difference))
         return ExitCode.DONE
-    _write(out, text)
-    show_plan(decided, parent)
-    say(f"written to {out}; look at it, then `kasumi apply {out}`")
+    write_whole(out, plan_to_json(made))
+    show_plan(made, difference)
+    say(f"written to {out}; `kasumi apply {out}` carries it out")
     return ExitCode.DONE
 
 
-def _write(out: Path, text: str) -> None:
-    """All of the file or none of it."""
-    part = out.with_name(f".{out.name}.{os.getpid()}")
+def write_whole(file: Path, text: str) -> None:
+    """Write a file so that it is either the old one or the whole new one, even after a crash. Raises KasumiError."""
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(out)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=file.parent, prefix=f".{file.name}.", delete=False) as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(stream.name).replace(file)
     except OSError as error:
-        raise KasumiError(f"{out}: {error.strerror}; choose another place with -o") from None
+        raise KasumiError(f"{file}: {error.strerror}; choose another file with -o") from None

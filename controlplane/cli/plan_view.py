@@ -1,129 +1,219 @@
-"""How a plan and a difference of plans read: hosts before and after, ministries, machines with reasons, servers, counts."""
+"""How plans and their differences read: marks `+ ~ - ->`, before and after per host and ministry, reasons, counts."""
 
+import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from controlplane.cli.output import print_table
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
 from controlplane.model.document import digest
 from controlplane.model.estate import Disposition
 from controlplane.model.plan import Plan, PlannedHost, PlannedMachine
-from controlplane.model.resources import Resources
-from controlplane.planning.difference import MachineChange, diff_plans
+from controlplane.model.resources import Resources, total
+from controlplane.planning.bounds import hosts_used
+from controlplane.planning.difference import MachineChange, PlanDifference
 
-_GONE = frozenset({Disposition.RETIRE, Disposition.MERGE})
-
-
-def show_plan(plan: Plan, before: Plan | None) -> None:
-    """Print a plan against the one it builds on."""
-    changes = diff_plans(before, plan)
-    print(f"Plan {digest(plan)[:12]} for estate {plan.estate}" + (f", after {plan.parent[:12]}" if plan.parent else ", the first"))
-    _hosts(plan)
-    _ministries(plan)
-    _machines(plan, changes)
-    _servers(plan)
-    for warning in plan.warnings:
-        print(f"note: {warning}")
-    print(counts(changes))
+_PLAIN_WIDTH = 100
+_STYLES = {"+": "green", "~": "yellow", "-": "red", "->": "cyan", "": ""}
 
 
-def show_difference(before: Plan | None, after: Plan, changes: Sequence[MachineChange]) -> None:
-    """Print what changes from one plan to another."""
-    old = digest(before)[:12] if before is not None else "nothing"
-    print(f"From {old} to {digest(after)[:12]}, estate {after.estate}")
-    _hosts(after)
-    for change in changes:
-        place = f"{change.host_before} -> {change.host_after}" if change.mark == "->" else change.host_after or change.host_before
-        print(f"{change.mark:>2} {change.machine} on {place}")
-        for field in change.changes:
-            print(f"     {field.field}: {field.before} -> {field.after}")
-    print(counts(changes))
+def show_plan(plan: Plan, difference: PlanDifference | None) -> None:
+    """Print a plan on stdout; marks say what it changes against its parent, and are left out when that is not known."""
+    _print(lambda console: _plan(console, plan, difference))
 
 
-def counts(changes: Sequence[MachineChange]) -> str:
-    """One line: how many machines come, change, move and go."""
-    marks = Counter(change.mark for change in changes)
-    if not changes:
-        return "No machines change."
-    words = (("+", "to add"), ("~", "to change"), ("->", "to move"), ("-", "to remove"))
-    return "Machines: " + ", ".join(f"{marks[mark]} {word}" for mark, word in words) + "."
+def show_difference(difference: PlanDifference) -> None:
+    """Print what one plan changes against another on stdout."""
+    _print(lambda console: _difference(console, difference))
 
 
-def _hosts(plan: Plan) -> None:
-    print("\nHosts")
-    rows = [
-        [
-            host.id,
-            f"{host.site}/{host.rack}",
-            host.virtualisation or "unknown",
-            *(_filled(host, name) for name in ("vcpus", "memory_mib", "disk_gib")),
-            f"{_machines_on(plan, host)}",
-        ]
-        for host in plan.hosts
-    ]
-    print_table(("host", "place", "by", "vCPU before → after / of", "MiB before → after / of", "GiB before → after / of", "machines"), rows)
+def _print(draw: Callable[[Console], None]) -> None:
+    """Without the blanks that tables leave at the end of lines."""
+    width = None if sys.stdout.isatty() else _PLAIN_WIDTH
+    console = Console(width=width, markup=False, emoji=False, highlight=False)
+    with console.capture() as captured:
+        draw(console)
+    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
-def _filled(host: PlannedHost, name: str) -> str:
-    before, after, whole = (getattr(amount, name) for amount in (host.allocated_before, host.allocated_after, host.promised_capacity))
-    return f"{before} → {after} / {whole} ({after / whole:.0%})" if whole > 0 else f"{before} → {after} / {whole}"
+def _plan(console: Console, plan: Plan, difference: PlanDifference | None) -> None:
+    parent = f"built on accepted plan {plan.parent[:12]}" if plan.parent else "the first, built on no accepted plan"
+    console.print(f"Plan {digest(plan)[:12]} for estate {plan.estate}, {parent}", style="bold")
+    _heading(console, "Hosts: what may be promised, and how much is")
+    console.print(_hosts(plan))
+    _heading(console, "Ministries: before and after")
+    console.print(_ministries(plan))
+    _heading(console, "Machines")
+    _machines(console, plan, difference)
+    if plan.servers:
+        _heading(console, "Servers: what becomes of each")
+        console.print(_servers(plan))
+    if plan.warnings:
+        _heading(console, f"Warnings: {len(plan.warnings)}")
+        for warning in plan.warnings:
+            _bullet(console, "!", "yellow", warning)
+    console.print()
+    console.print(counts(plan, difference), style="bold")
 
 
-def _machines_on(plan: Plan, host: PlannedHost) -> int:
-    return sum(1 for machine in plan.machines if machine.host == host.id)
+def _difference(console: Console, difference: PlanDifference) -> None:
+    before = difference.before[:12] or "nothing"
+    console.print(f"From {before} to {difference.after[:12]}", style="bold")
+    for machine in difference.removed:
+        _head(console, "-", machine, "leaves the plan; `kasumi apply --yes` removes it")
+    for change in difference.changed:
+        _change(console, change)
+    for machine in difference.added:
+        _head(console, "+", machine, _origin(machine))
+    for host in difference.hosts_added:
+        _bullet(console, "+", "green", f"host {host}")
+    for host in difference.hosts_removed:
+        _bullet(console, "-", "red", f"host {host}")
+    for server in difference.servers:
+        mark = "+" if server.found is None else "-" if server.wanted is None else "~"
+        text = f"server {server.id}: {server.found or 'not in the plan'} -> {server.wanted or 'not in the plan'}"
+        _bullet(console, mark, _STYLES[mark], text)
+    console.print()
+    console.print(_difference_counts(difference), style="bold")
 
 
-def _ministries(plan: Plan) -> None:
-    print("\nMinistries")
-    rows = []
+def counts(plan: Plan, difference: PlanDifference | None) -> str:
+    """The line that sums a plan up."""
+    use = hosts_used(plan)
+    fates = Counter(server.disposition.value for server in plan.servers)
+    servers = ", ".join(f"{count} {fate}" for fate, count in sorted(fates.items())) or "none"
+    what = _difference_counts(difference) if difference is not None else f"{len(plan.machines)} machines"
+    hosts = f"{use.used} of {len(plan.hosts)} hosts used, at least {use.bound} needed ({use.binding})"
+    return f"{what}; {hosts}; servers before: {len(plan.servers)} ({servers})"
+
+
+def _difference_counts(difference: PlanDifference) -> str:
+    moved = sum(1 for change in difference.changed if change.moved is not None)
+    return (
+        f"{len(difference.added)} to add, {len(difference.changed) - moved} to change, {moved} to move, "
+        f"{len(difference.removed)} to remove, {difference.unchanged} unchanged"
+    )
+
+
+def _heading(console: Console, text: str) -> None:
+    console.print()
+    console.print(text, style="bold")
+
+
+def _table(columns: Sequence[str], *, numbers: Sequence[str] = (), whole: Sequence[str] = ()) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for column in columns:
+        right = column in numbers
+        table.add_column(column, justify="right" if right else "left", no_wrap=right or column in whole, overflow="fold")
+    return table
+
+
+def _hosts(plan: Plan) -> Table:
+    numbers = ("vCPU", "memory MiB", "disk GiB")
+    table = _table(("host", "", *numbers), numbers=numbers, whole=("host",))
+    for host in plan.hosts:
+        table.add_row(host.id, f"physical ({host.virtualisation or 'not seen'})", *_amounts(host.physical))
+        table.add_row("", "may be promised", *_amounts(host.promised_capacity))
+        table.add_row("", "promised before -> after", *_before_after(host))
+    return table
+
+
+def _amounts(amount: Resources) -> tuple[str, str, str]:
+    return (str(amount.vcpus), str(amount.memory_mib), str(amount.disk_gib))
+
+
+def _before_after(host: PlannedHost) -> tuple[str, ...]:
+    before, after, most = (_amounts(a) for a in (host.allocated_before, host.allocated_after, host.promised_capacity))
+    return tuple(f"{b} -> {a} ({_percent(int(a), int(m))})" for b, a, m in zip(before, after, most, strict=True))
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.0f} %" if whole else "-"
+
+
+def _ministries(plan: Plan) -> Table:
+    numbers = ("servers", "machines", "on hosts", "vCPU", "memory MiB", "千円/year promised")
+    table = _table(("ministry", *numbers), numbers=numbers)
     for ministry, name in plan.ministries.items():
         servers = [server for server in plan.servers if server.ministry == ministry]
         machines = [machine for machine in plan.machines if machine.ministry == ministry]
         savings = [s.promised_saving_thousand_yen for s in plan.systems if s.ministry == ministry]
         stated = [saving for saving in savings if saving is not None]
-        rows.append(
-            [
-                ministry,
-                name,
-                str(len(servers)),
-                str(sum(1 for server in servers if server.disposition in _GONE)),
-                str(len(machines)),
-                str(len({machine.host for machine in machines})),
-                str(sum(machine.size.vcpus for machine in machines)),
-                str(sum(machine.size.memory_mib for machine in machines)),
-                f"{sum(stated):,}" if stated else "-",
-            ]
+        if not (servers or machines or stated):
+            continue
+        left = [server for server in servers if not server.machine and server.disposition is not Disposition.RETIRE]
+        before = total([server.size for server in servers])
+        after = total([machine.size for machine in machines]) + total([server.size for server in left])
+        table.add_row(
+            f"{name} ({ministry})",
+            f"{len(servers)} -> {len(left)}",
+            str(len(machines)),
+            str(len({machine.host for machine in machines})),
+            f"{before.vcpus} -> {after.vcpus}",
+            f"{before.memory_mib} -> {after.memory_mib}",
+            f"{sum(stated):,}" if stated else "none stated",
         )
-    head = ("ministry", "name", "servers before", "gone", "machines after", "hosts", "vCPU", "MiB", "promised thousand yen a year")
-    print_table(head, rows)
+    return table
 
 
-def _machines(plan: Plan, changes: Sequence[MachineChange]) -> None:
-    marks = {change.machine: change.mark for change in changes}
-    print("\nMachines")
+def _machines(console: Console, plan: Plan, difference: PlanDifference | None) -> None:
+    names = {system.id: system.name for system in plan.systems}
+    changes = {change.machine.id: change for change in difference.changed} if difference is not None else {}
+    added = {machine.id for machine in difference.added} if difference is not None else set()
+    for machine in difference.removed if difference is not None else ():
+        _head(console, "-", machine, "no longer wanted")
     for machine in plan.machines:
-        print(f"{marks.get(machine.id, ''):>2} {machine.id}  {_size(machine.size)}  {machine.host}  {_nics(machine)}  {machine.method.value}")
+        note = f"{names.get(machine.system, machine.system)}, {_origin(machine)}"
+        if machine.id in changes:
+            _change(console, changes[machine.id])
+        else:
+            _head(console, "+" if machine.id in added else "", machine, note)
         for reason in machine.reasons:
-            print(f"     {reason}")
-    for change in changes:
-        if change.mark == "-":
-            print(f" - {change.machine}  leaves {change.host_before}; `kasumi apply --yes` removes it")
+            _indented(console, reason)
 
 
-def _servers(plan: Plan) -> None:
-    if not plan.servers:
-        return
-    print("\nServers")
-    rows = [
-        [server.id, server.system, _size(server.size), server.disposition.value, server.machine or "-", server.reason or "-"]
-        for server in plan.servers
-    ]
-    print_table(("server", "system", "size", "becomes", "machine", "why"), rows)
-    print()
+def _change(console: Console, change: MachineChange) -> None:
+    mark = "->" if change.moved is not None else "~"
+    note = f"{change.moved[0]} -> {change.moved[1]}" if change.moved is not None else "changes in place"
+    _head(console, mark, change.machine, note)
+    for item in change.fields:
+        _indented(console, f"{item.field}: {item.found} -> {item.wanted}", style="")
 
 
-def _size(size: Resources) -> str:
-    return f"{size.vcpus} vCPU, {size.memory_mib} MiB, {size.disk_gib} GiB"
+def _head(console: Console, mark: str, machine: PlannedMachine, note: str) -> None:
+    size = f"{machine.size.vcpus} vCPU, {machine.size.memory_mib} MiB, {machine.size.disk_gib} GiB"
+    addresses = " ".join(f"{nic.address}/{nic.prefix_length}" for nic in machine.nics)
+    _bullet(console, mark, _STYLES[mark], f"{machine.id} on {machine.host}: {size}, {addresses}; {note}")
 
 
-def _nics(machine: PlannedMachine) -> str:
-    return " ".join(f"{nic.address}/{nic.prefix_length} {nic.network}" for nic in machine.nics)
+def _origin(machine: PlannedMachine) -> str:
+    if machine.source is not None:
+        return f"moved with its disk from {machine.source.domain} on {machine.source.uri}"
+    return f"from image {machine.image}"
+
+
+def _bullet(console: Console, mark: str, style: str, text: str) -> None:
+    _hanging(console, f"{mark:>2} ", style, text, "")
+
+
+def _indented(console: Console, text: str, style: str = "dim") -> None:
+    _hanging(console, "     ", "", text, style)
+
+
+def _hanging(console: Console, lead: str, lead_style: str, text: str, style: str) -> None:
+    """Text that wraps under itself and not under its mark."""
+    table = Table.grid(padding=0)
+    table.add_column(width=len(lead), no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row(Text(lead, style=lead_style), Text(text, style=style))
+    console.print(table)
+
+
+def _servers(plan: Plan) -> Table:
+    table = _table(("server", "system", "disposition", "machine", "why"), whole=("server", "disposition"))
+    for server in plan.servers:
+        table.add_row(server.id, server.system, server.disposition.value, server.machine or "-", server.reason or "-")
+    return table

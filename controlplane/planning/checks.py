@@ -1,168 +1,304 @@
-"""The independent checker: looks at a finished plan and shares nothing with the planner but the model.
+"""Checks a finished plan against estate and observation, sharing only the model with what built it.
 
-Critical findings block the plan. It recomputes every promise from the plan, the estate and the observation.
+It is written from the rules in `docs/planning.md`, not from the planner's code: an error in one shows up in the other.
+Critical findings block; a finding about machines that stand so already, which planning does not move, is a warning.
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Network
+from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import ip_address, ip_network
+from itertools import combinations
 from math import floor
+from urllib.parse import urlsplit
 
 from controlplane.model.estate import Disposition, Estate, Host
 from controlplane.model.finding import Finding, Severity
-from controlplane.model.observed import Observation
-from controlplane.model.plan import Plan, PlannedMachine
-
-_DIMENSIONS = ("vcpus", "memory_mib", "disk_gib")
+from controlplane.model.observed import HostObservation, Observation
+from controlplane.model.plan import Method, Plan, PlannedMachine
+from controlplane.model.resources import Resources, total
+from controlplane.planning.replacement import replaceable
 
 
 def check_plan(plan: Plan, estate: Estate, observation: Observation) -> tuple[Finding, ...]:
-    """All findings, critical first."""
-    found = [
-        *_identity(plan),
-        *_complete(plan, estate),
-        *_capacity(plan, estate, observation),
-        *_zones(plan, estate),
-        *_replicas(plan, estate),
-        *_survival(plan, estate, observation),
+    """Every finding, critical ones first. A plan with a critical finding must not be written or applied."""
+    if plan.estate != estate.id:
+        return (_critical("plan", f"is for estate {plan.estate}, the inventory is of {estate.id}", "plan again"),)
+    known = [machine for machine in plan.machines if machine.host in estate.hosts and machine.system in estate.systems]
+    world = _World(plan, estate, observation, known)
+    findings = [
+        *_references(plan, estate),
+        *_demand(plan, estate),
+        *_identities(plan),
         *_addresses(plan, estate),
+        *world.closed_hosts(),
+        *world.zones(),
+        *world.capacity(),
+        *world.spreading(),
+        *world.losses(),
     ]
-    return tuple(sorted(found, key=lambda finding: (finding.severity is not Severity.CRITICAL, finding.where, finding.what)))
+    return tuple(sorted(findings, key=lambda finding: (finding.severity is not Severity.CRITICAL, finding.where, finding.what)))
 
 
-def _critical(where: str, what: str, remedy: str = "this is a fault of the planner: report it, and do not apply") -> Finding:
-    return Finding(severity=Severity.CRITICAL, where=where, what=what, remedy=remedy)
+def _references(plan: Plan, estate: Estate) -> Iterator[Finding]:
+    images = {image.id for image in plan.images}
+    networks = {(network.host, network.network) for network in plan.networks}
+    for host in sorted(set(estate.hosts) ^ {host.id for host in plan.hosts}):
+        yield _critical(f"host {host}", "is in only one of plan and inventory", "plan again")
+    for machine in plan.machines:
+        where = f"machine {machine.id}"
+        if machine.host not in estate.hosts:
+            yield _critical(where, f"stands on host {machine.host}, which the inventory does not have", "plan again")
+        system = estate.systems.get(machine.system)
+        if system is None:
+            yield _critical(where, f"belongs to system {machine.system}, which the inventory does not have", "plan again")
+        elif (machine.ministry, machine.confidentiality, machine.tier) != (system.ministry, system.confidentiality, system.tier):
+            yield _critical(where, f"differs from its system {system.id} in ministry, grade or tier", "plan again")
+        if machine.method is Method.IMAGE and machine.image not in images:
+            yield _critical(where, f"is made from image {machine.image or '(none)'}, which the plan does not hold", "plan again")
+        if machine.method is Method.COLD and machine.source is None:
+            yield _critical(where, "is moved with its disk, but from no source", "name the `source` of its server")
+        if not machine.nics:
+            yield _critical(where, "has no network card", "plan again")
+        for nic in machine.nics:
+            if (machine.host, nic.network) not in networks:
+                yield _critical(
+                    where, f"uses network {nic.network}, which the plan does not make on {machine.host}", "plan again"
+                )
+        for entity in machine.derived_from:
+            if entity not in plan.inputs:
+                yield _critical(where, f"rests on {entity}, whose facts the plan does not hold", "plan again")
 
 
-def _identity(plan: Plan) -> Iterator[Finding]:
-    for what, values in (
-        ("id", [machine.id for machine in plan.machines]),
-        ("uuid", [machine.uuid for machine in plan.machines]),
-        ("MAC", [nic.mac for machine in plan.machines for nic in machine.nics]),
-        ("address", [nic.address for machine in plan.machines for nic in machine.nics]),
-    ):
+def _demand(plan: Plan, estate: Estate) -> Iterator[Finding]:
+    """Everything asked for is there, nothing else is, and no size is below what was asked."""
+    planned = {machine.id: machine for machine in plan.machines}
+    asked = {machine.id: machine.size for machine in estate.machines.values()}
+    fates = {server.id: server for server in plan.servers}
+    for server in estate.servers.values():
+        fate = fates.get(server.id)
+        if fate is None or fate.disposition is not server.disposition:
+            yield _critical(f"server {server.id}", f"wanted {server.disposition.value}, the plan says otherwise", "plan again")
+        elif server.disposition is Disposition.MERGE:
+            if fate.machine not in planned:
+                yield _critical(
+                    f"server {server.id}", f"is merged into {fate.machine or '(none)'}, which is not planned", "plan again"
+                )
+        elif server.disposition in {Disposition.REHOST, Disposition.REPLATFORM} and fate.machine:
+            asked[fate.machine] = server.target or server.size
+        elif fate.machine:
+            yield _critical(
+                f"server {server.id}", f"gets machine {fate.machine} though it is to {server.disposition.value}", "plan again"
+            )
+    for machine in sorted(set(asked) - set(planned)):
+        yield _critical(f"machine {machine}", "is asked for and not planned", "plan again")
+    for machine in sorted(set(planned) - set(asked)):
+        yield _critical(f"machine {machine}", "is planned and nobody asks for it", "plan again")
+    for machine in sorted(set(planned) & set(asked)):
+        if not asked[machine].fits_in(planned[machine].size):
+            yield _critical(f"machine {machine}", "is planned smaller than asked for", "plan again")
+
+
+def _identities(plan: Plan) -> Iterator[Finding]:
+    kinds = {
+        "id": [machine.id for machine in plan.machines],
+        "uuid": [machine.uuid for machine in plan.machines],
+        "MAC": [nic.mac for machine in plan.machines for nic in machine.nics],
+        "address": [nic.address for machine in plan.machines for nic in machine.nics],
+    }
+    for kind, values in kinds.items():
         for value, count in sorted(Counter(values).items()):
             if count > 1:
-                yield _critical("plan", f"{what} {value} is used {count} times")
-
-
-def _complete(plan: Plan, estate: Estate) -> Iterator[Finding]:
-    planned = {machine.id for machine in plan.machines}
-    wanted = set(estate.machines)
-    for server in estate.servers.values():
-        if server.disposition is Disposition.REPLATFORM or (server.disposition is Disposition.REHOST and server.source is not None):
-            wanted.add(server.id)
-    for missing in sorted(wanted - planned):
-        yield _critical(f"machine/{missing}", "the estate wants it, the plan has it not")
-    for surplus in sorted(planned - wanted):
-        yield _critical(f"machine/{surplus}", "the plan has it, nothing in the estate wants it")
-    for server in plan.servers:
-        if server.machine and server.machine not in planned:
-            yield _critical(f"server/{server.id}", f"its successor {server.machine} is not in the plan")
-
-
-def _promisable(host: Host, observation: Observation, dimension: str) -> int:
-    seen = observation.hosts.get(host.id)
-    whole: int = getattr(host.capacity, dimension)
-    foreign = 0
-    if seen is not None and seen.capacity is not None:
-        reported: int = getattr(seen.capacity.total, dimension)
-        whole = min(whole, reported) if reported or dimension != "disk_gib" else whole
-        foreign = getattr(seen.capacity.used_by_foreign, dimension)
-    ratio = {"vcpus": host.overcommit.vcpus, "memory_mib": host.overcommit.memory, "disk_gib": host.overcommit.disk}[dimension]
-    return floor((whole - getattr(host.reserved, dimension)) * ratio) - foreign
-
-
-def _capacity(plan: Plan, estate: Estate, observation: Observation) -> Iterator[Finding]:
-    for machine in plan.machines:
-        if machine.host not in estate.hosts:
-            yield _critical(f"machine/{machine.id}", f"host {machine.host} is not in the estate")
-    for host in estate.hosts.values():
-        for dimension in _DIMENSIONS:
-            used = sum(getattr(machine.size, dimension) for machine in plan.machines if machine.host == host.id)
-            promisable = _promisable(host, observation, dimension)
-            if used > promisable and used:
-                remedy = "move or shrink machines there, or free the host of foreign ones"
-                yield _critical(f"host/{host.id}", f"{dimension}: {used} promised, {promisable} to promise", remedy)
-
-
-def _zones(plan: Plan, estate: Estate) -> Iterator[Finding]:
-    for machine in plan.machines:
-        host, system = estate.hosts.get(machine.host), estate.systems.get(machine.system)
-        if host is None or system is None:
-            continue
-        where = f"machine/{machine.id}"
-        if system.confidentiality not in host.confidentiality:
-            yield _critical(where, f"confidentiality {system.confidentiality} on host {host.id}, which holds {list(host.confidentiality)}")
-        for nic in machine.nics:
-            network = estate.networks.get(nic.network)
-            if network is None or nic.network not in host.networks:
-                yield _critical(where, f"network {nic.network} is not carried by host {host.id}")
-            elif network.confidentiality < system.confidentiality or network.ministry not in {"", system.ministry}:
-                yield _critical(where, f"network {network.id} may not be used by system {system.id}")
-
-
-def _replicas(plan: Plan, estate: Estate) -> Iterator[Finding]:
-    groups: dict[tuple[str, str], list[PlannedMachine]] = {}
-    for machine in plan.machines:
-        if machine.replica_group and machine.host in estate.hosts:
-            groups.setdefault((machine.system, machine.replica_group), []).append(machine)
-    for (system, group), members in sorted(groups.items()):
-        domain = estate.tiers[estate.systems[system].tier].spread_over
-        places = Counter(_domain_of(estate.hosts[member.host], domain) for member in members)
-        for place, count in sorted(places.items()):
-            if count > 1:
-                yield _critical(f"system/{system}", f"{count} replicas of {group} share {domain} {'/'.join(place)}")
-
-
-def _domain_of(host: Host, domain: str) -> tuple[str, ...]:
-    return {
-        "host": (host.id,),
-        "rack": (host.site, host.rack),
-        "power_feed": (host.site, host.power_feed),
-        "site": (host.site,),
-    }[domain]
-
-
-def _survival(plan: Plan, estate: Estate, observation: Observation) -> Iterator[Finding]:
-    """After the loss of one host, its machines of surviving tiers fit on the others: largest memory first, first fit."""
-    for lost in sorted(estate.hosts):
-        left = {
-            host.id: {d: _promisable(host, observation, d) - _used(plan, host.id, d) for d in _DIMENSIONS}
-            for host in estate.hosts.values()
-            if host.id != lost and not host.maintenance and (seen := observation.hosts.get(host.id)) is not None and seen.reachable
-        }
-        moving = [m for m in plan.machines if m.host == lost and estate.tiers[m.tier].host_failures > 0]
-        for machine in sorted(moving, key=lambda m: (-m.size.memory_mib, -m.size.vcpus, m.id)):
-            home = next((h for h in sorted(left) if _could_run(machine, estate, estate.hosts[h], left[h])), None)
-            if home is None:
-                remedy = "add a host, or put the system into a tier without this promise"
-                yield _critical(f"machine/{machine.id}", f"tier {machine.tier}: no home for it after the loss of host {lost}", remedy)
-                continue
-            for dimension in _DIMENSIONS:
-                left[home][dimension] -= getattr(machine.size, dimension)
-
-
-def _used(plan: Plan, host: str, dimension: str) -> int:
-    return sum(getattr(machine.size, dimension) for machine in plan.machines if machine.host == host)
-
-
-def _could_run(machine: PlannedMachine, estate: Estate, host: Host, left: dict[str, int]) -> bool:
-    fits = all(getattr(machine.size, dimension) <= left[dimension] for dimension in _DIMENSIONS)
-    return fits and machine.confidentiality in host.confidentiality and all(nic.network in host.networks for nic in machine.nics)
+                yield _critical("plan", f"{kind} {value} is used {count} times", "plan again")
 
 
 def _addresses(plan: Plan, estate: Estate) -> Iterator[Finding]:
-    servers = {server.address: server.id for server in estate.servers.values() if server.address}
+    others = {server.address: f"server {server.id}" for server in estate.servers.values() if server.address}
+    others |= {urlsplit(host.uri).hostname or "": f"host {host.id}" for host in estate.hosts.values()}
+    declared = {machine.address for machine in estate.machines.values()} | set(others)
     for machine in plan.machines:
         for nic in machine.nics:
-            network = estate.networks.get(nic.network)
+            where, network = f"machine {machine.id}", estate.networks.get(nic.network)
             if network is None:
+                yield _critical(where, f"uses network {nic.network}, which the inventory does not have", "plan again")
                 continue
-            where, address = f"machine/{machine.id}", IPv4Address(nic.address)
-            if address not in IPv4Network(network.cidr) or nic.address == network.gateway:
-                yield _critical(where, f"address {nic.address} cannot be used in network {network.id}")
-            if any(IPv4Address(first) <= address <= IPv4Address(last) for first, last in network.reserved):
-                yield _critical(where, f"address {nic.address} lies in a reserved range of {network.id}")
-            if nic.address in servers and servers[nic.address] != machine.server:
-                yield _critical(where, f"address {nic.address} is that of server {servers[nic.address]}")
+            subnet, address = ip_network(network.cidr), ip_address(nic.address)
+            if address not in subnet or nic.prefix_length != subnet.prefixlen or nic.gateway != network.gateway:
+                yield _critical(
+                    where, f"address {nic.address}/{nic.prefix_length} does not lie in {network.id} ({subnet})", "plan again"
+                )
+            if nic.address in {network.gateway, str(subnet.broadcast_address), str(subnet.network_address)}:
+                yield _critical(where, f"address {nic.address} is kept for network {network.id} itself", "choose another")
+            ranges = [(ip_address(first), ip_address(last)) for first, last in network.reserved]
+            if nic.address not in declared and any(int(a) <= int(address) <= int(b) for a, b in ranges):
+                yield _critical(where, f"address {nic.address} lies in a reserved range of {network.id}", "plan again")
+            holder = others.get(nic.address)
+            if holder is not None and holder != f"server {machine.server}":
+                yield _critical(where, f"address {nic.address} belongs to {holder}", "declare another address")
+
+
+class _World:
+    """Plan, estate and observation side by side, for the rules about hosts."""
+
+    def __init__(self, plan: Plan, estate: Estate, observation: Observation, machines: Sequence[PlannedMachine]) -> None:
+        self._estate = estate
+        self._seen = observation.hosts
+        self._machines = machines
+        self._planned_uuids = {machine.uuid for machine in plan.machines}
+        self._promised = {host.id: self._promise(host) for host in estate.hosts.values()}
+
+    def closed_hosts(self) -> Iterator[Finding]:
+        """Nothing new on hosts that do not answer or are in maintenance."""
+        for machine in self._machines:
+            host = self._estate.hosts[machine.host]
+            if not self._answers(host.id):
+                yield _warning(f"machine {machine.id}", f"stands on {host.id}, which does not answer", "bring the host back")
+            elif host.maintenance:
+                text = f"stands on {host.id}, which is in maintenance"
+                yield self._judge((machine,), f"machine {machine.id}", text, "move it before the work begins")
+
+    def zones(self) -> Iterator[Finding]:
+        """Grade and network."""
+        for machine in self._machines:
+            host, grade = self._estate.hosts[machine.host], machine.confidentiality
+            if grade not in host.confidentiality:
+                text = f"has grade {grade}, host {host.id} holds {sorted(host.confidentiality)}"
+                yield self._judge((machine,), f"machine {machine.id}", text, "move it to a host of its grade")
+            for nic in machine.nics:
+                network = self._estate.networks.get(nic.network)
+                if network is None:
+                    continue
+                wrong = []
+                if nic.network not in host.networks:
+                    wrong.append(f"host {host.id} does not carry network {nic.network}")
+                if network.confidentiality < grade:
+                    wrong.append(f"network {nic.network} is for grades up to {network.confidentiality}, the machine has {grade}")
+                if network.ministry and network.ministry != machine.ministry:
+                    wrong.append(f"network {nic.network} belongs to {network.ministry}, the machine to {machine.ministry}")
+                for text in wrong:
+                    yield self._judge((machine,), f"machine {machine.id}", text, "choose another network or host")
+
+    def capacity(self) -> Iterator[Finding]:
+        """Foreign machines, machines that leave, and the plan's machines within what a host may promise."""
+        for host_id, promised in sorted(self._promised.items()):
+            here = [machine for machine in self._machines if machine.host == host_id]
+            if not self._answers(host_id) or not here:
+                continue
+            wanted = total([machine.size for machine in here]) + self._others(host_id)
+            if not wanted.fits_in(promised):
+                text = f"promises {_text(wanted)}, may promise {_text(promised)}"
+                yield self._judge(here, f"host {host_id}", text, "move machines or raise its capacity")
+
+    def spreading(self) -> Iterator[Finding]:
+        """Replicas on different hosts and in different failure domains."""
+        groups: dict[tuple[str, str], list[PlannedMachine]] = {}
+        for machine in self._machines:
+            if machine.replica_group:
+                groups.setdefault((machine.system, machine.replica_group), []).append(machine)
+        for (_, name), members in sorted(groups.items()):
+            over = self._estate.tiers[members[0].tier].spread_over
+            for one, other in combinations(members, 2):
+                first, second = self._estate.hosts[one.host], self._estate.hosts[other.host]
+                same = first.id == second.id or (over != "host" and _domain(first, over) == _domain(second, over))
+                if same:
+                    text = f"{one.id} on {first.id} and {other.id} on {second.id} share a {over}"
+                    yield self._judge((one, other), f"replica group {name}", text, "spread them")
+
+    def losses(self) -> Iterator[Finding]:
+        """Machines of each tier can be re-placed after every loss the tier must survive."""
+        levels = {machine.id: self._estate.tiers[machine.tier].host_failures for machine in self._machines}
+        silent = sorted(host for host in self._estate.hosts if not self._answers(host))
+        answering = sorted(host for host in self._estate.hosts if self._answers(host))
+        for level in sorted(set(levels.values()) - {0}):
+            protected = [machine for machine in self._machines if levels[machine.id] >= level]
+            for lost in combinations(answering, min(max(0, level - len(silent)), len(answering))):
+                gone = frozenset((*silent, *lost))
+                if self._survives(protected, self._machines, gone):
+                    continue
+                standing = [machine for machine in self._machines if self._in_place(machine)]
+                already = not self._survives([m for m in protected if self._in_place(m)], standing, gone)
+                newcomers = [m for m in protected if m.host in gone and not self._in_place(m)]
+                severity = Severity.WARNING if already and not newcomers else Severity.CRITICAL
+                where = f"loss of {' and '.join(sorted(gone))}"
+                names = ", ".join(sorted(machine.id for machine in protected if machine.host in gone))
+                text = f"not all of {names} can be placed elsewhere"
+                yield Finding(severity=severity, where=where, what=text, remedy="add a host or move machines")
+
+    def _survives(
+        self, protected: Iterable[PlannedMachine], all_machines: Iterable[PlannedMachine], gone: frozenset[str]
+    ) -> bool:
+        moving = [machine for machine in protected if machine.host in gone]
+        staying = [machine for machine in all_machines if machine.host not in gone]
+        room: dict[str, Resources] = {}
+        for host_id, promised in self._promised.items():
+            host = self._estate.hosts[host_id]
+            if host_id in gone or host.maintenance or not self._answers(host_id):
+                continue
+            room[host_id] = promised - self._others(host_id) - total([m.size for m in staying if m.host == host_id])
+        where = {machine.id: machine.host for machine in staying}
+        return replaceable(moving, room, lambda machine, host: self._admits(machine, self._estate.hosts[host]), staying, where)
+
+    def _admits(self, machine: PlannedMachine, host: Host) -> bool:
+        carried = all(nic.network in host.networks for nic in machine.nics)
+        return machine.confidentiality in host.confidentiality and carried
+
+    def _answers(self, host_id: str) -> bool:
+        seen = self._seen.get(host_id)
+        return seen is not None and seen.reachable and seen.capacity is not None
+
+    def _promise(self, host: Host) -> Resources:
+        seen = self._seen.get(host.id)
+        most = host.capacity
+        if seen is not None and seen.capacity is not None:
+            real = seen.capacity.total
+            most = Resources(
+                vcpus=min(most.vcpus, real.vcpus),
+                memory_mib=min(most.memory_mib, real.memory_mib),
+                disk_gib=min(most.disk_gib, real.disk_gib),
+            )
+        left, ratio = most - host.reserved, host.overcommit
+        return Resources(
+            vcpus=max(0, floor(left.vcpus * ratio.vcpus)),
+            memory_mib=max(0, floor(left.memory_mib * ratio.memory)),
+            disk_gib=max(0, floor(left.disk_gib * ratio.disk)),
+        )
+
+    def _others(self, host_id: str) -> Resources:
+        """Foreign machines, and ours that the plan no longer has; their disks are not known per machine."""
+        seen: HostObservation | None = self._seen.get(host_id)
+        if seen is None or seen.capacity is None:
+            return Resources()
+        leaving = [
+            Resources(vcpus=machine.vcpus, memory_mib=machine.memory_mib)
+            for machine in seen.machines
+            if machine.mark is not None and machine.mark.estate == self._estate.id and machine.uuid not in self._planned_uuids
+        ]
+        return seen.capacity.used_by_foreign + total(leaving)
+
+    def _in_place(self, machine: PlannedMachine) -> bool:
+        """True when it stands there already, as large as planned, or nobody can see whether it does."""
+        if not self._answers(machine.host):
+            return True
+        return any(
+            seen.uuid == machine.uuid and machine.size.vcpus <= seen.vcpus and machine.size.memory_mib <= seen.memory_mib
+            for seen in self._seen[machine.host].machines
+        )
+
+    def _judge(self, machines: Sequence[PlannedMachine], where: str, what: str, remedy: str) -> Finding:
+        standing = all(self._in_place(machine) for machine in machines)
+        return Finding(severity=Severity.WARNING if standing else Severity.CRITICAL, where=where, what=what, remedy=remedy)
+
+
+def _domain(host: Host, over: str) -> tuple[str, str]:
+    return (host.site, str(getattr(host, over)))
+
+
+def _text(amount: Resources) -> str:
+    return f"{amount.vcpus} vCPU, {amount.memory_mib} MiB, {amount.disk_gib} GiB"
+
+
+def _critical(where: str, what: str, remedy: str) -> Finding:
+    return Finding(severity=Severity.CRITICAL, where=where, what=what, remedy=remedy)
+
+
+def _warning(where: str, what: str, remedy: str) -> Finding:
+    return Finding(severity=Severity.WARNING, where=where, what=what, remedy=remedy)

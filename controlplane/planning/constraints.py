@@ -1,165 +1,303 @@
-"""The one constraint model: what a host can take, evaluated on the plan so far. Used by placement and N+1 alike.
+"""The one place that says where a machine may stand, asked of the plan so far and never of the world.
 
-Capacity of a host is (what it reports, capped by what the inventory states, less its own reservation) times overcommit, less
-what foreign machines hold.
+A machine may stand on a host when all of these hold: the host answers and is not in maintenance; it holds the machine's
+confidentiality grade and carries its network; no other machine of its name is there; vCPU, memory and disk fit in what the host may promise; no replica of the
+same group is on the host or in the same failure domain; and after the loss of any hosts that a tier must survive, the
+machines of that tier on them can still be re-placed on the rest (`losses`).
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 
-from controlplane.model.estate import Estate, Host
-from controlplane.model.observed import HostObservation, Observation
-from controlplane.model.resources import Resources, total
-from controlplane.planning.demand import Demand
+from controlplane.model.estate import Host, Network
+from controlplane.model.resources import Resources
+from controlplane.planning.capacity import HostRoom
+from controlplane.planning.demand import Draft
+from controlplane.planning.losses import Loss, Proof, Stand, losses_for
 
-
-@dataclass(slots=True)
-class HostState:
-    """One host and what the plan so far puts on it."""
-
-    host: Host
-    seen: HostObservation | None
-    physical: Resources
-    promised: Resources
-    foreign: Resources
-    placed: dict[str, Demand] = field(default_factory=dict)
-    used: Resources = Resources()
-
-    @property
-    def room(self) -> Resources:
-        """What is left to promise."""
-        return self.promised - self.foreign - self.used
-
-    @property
-    def open(self) -> bool:
-        """True when it may take new machines."""
-        return not self.host.maintenance and self.seen is not None and self.seen.reachable
-
-    def put(self, demand: Demand) -> None:
-        """Place a machine here."""
-        self.placed[demand.id] = demand
-        self.used += demand.size
-
-    def take(self, demand: Demand) -> None:
-        """Take it away again."""
-        del self.placed[demand.id]
-        self.used -= demand.size
+DIMENSIONS = (("vCPU", "", "vcpus"), ("memory", " MiB", "memory_mib"), ("disk", " GiB", "disk_gib"))
 
 
-def host_states(estate: Estate, observation: Observation) -> dict[str, HostState]:
-    """The empty hosts, by id in order."""
-    return {host_id: _state(host, observation.hosts.get(host_id)) for host_id, host in sorted(estate.hosts.items())}
+class Rule(StrEnum):
+    """Which constraint objects."""
+
+    CLOSED = "closed"
+    ZONE = "zone"
+    NETWORK = "network"
+    NAME = "name"
+    CAPACITY = "capacity"
+    SPREAD = "spread"
+    LOSS = "loss"
 
 
-def _state(host: Host, seen: HostObservation | None) -> HostState:
-    capacity = seen.capacity if seen is not None else None
-    stated = host.capacity
-    if capacity is None:
-        physical, foreign = stated, Resources()
-    else:
-        disk_gib = min(stated.disk_gib, capacity.total.disk_gib) if capacity.total.disk_gib else stated.disk_gib
-        physical = Resources(
-            vcpus=min(stated.vcpus, capacity.total.vcpus), memory_mib=min(stated.memory_mib, capacity.total.memory_mib), disk_gib=disk_gib
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objection:
+    """Why a machine may not stand on a host."""
+
+    rule: Rule
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """A plan so far, put aside."""
+
+    where: dict[str, str]
+    proofs: tuple[Proof, ...]
+
+
+class PlanSoFar:
+    """Which machines stand where, and what may still be added. Every change is checked unless it is forced."""
+
+    def __init__(self, rooms: Sequence[HostRoom], networks: Mapping[str, Network], drafts: Sequence[Draft]) -> None:
+        self._rooms = {room.host.id: room for room in rooms}
+        self._networks = networks
+        self._drafts = {draft.id: draft for draft in drafts}
+        self._where: dict[str, str] = {}
+        self._groups: dict[tuple[str, str], dict[str, str]] = {}
+        self._fixed: dict[tuple[int, str, str, str], tuple[Objection, ...]] = {}
+        self._eligible: dict[tuple[int, str, str], tuple[str, ...]] = {}
+        self._on: dict[str, dict[str, None]] = {room.host.id: {} for room in rooms}
+        capacity = {room.host.id: as_tuple(room.promised) for room in rooms}
+        most = [max((amount[i] for amount in capacity.values()), default=0) or 1 for i in range(3)]
+        self._stand = Stand(
+            free={room.host.id: as_tuple(room.room) for room in rooms},
+            capacity=capacity,
+            sizes={draft.id: as_tuple(draft.size) for draft in drafts},
+            eligible={draft.id: self.eligible(draft) for draft in drafts},
+            groups={draft.id: _group(draft) for draft in drafts},
+            shares={draft.id: max(size / most[i] for i, size in enumerate(as_tuple(draft.size))) for draft in drafts},
+            on=self._on,
+            members=self._groups,
         )
-        foreign = capacity.used_by_foreign
-    return HostState(
-        host=host, seen=seen, physical=physical, promised=(physical - host.reserved).overcommitted(host.overcommit), foreign=foreign
-    )
+        self._losses = losses_for(rooms, drafts)
 
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """All hosts by id."""
+        return tuple(self._rooms)
 
-def obstacles(demand: Demand, state: HostState, states: dict[str, HostState], estate: Estate) -> list[str]:
-    """Why this machine cannot go on this host now; empty when it can."""
-    found = _closed(state)
-    found += zone_obstacles(demand, state.host, estate)
-    found += _replica_obstacles(demand, state, states, estate)
-    found += _shortages(demand, state)
-    return found
+    def eligible(self, draft: Draft) -> tuple[str, ...]:
+        """Hosts that are open to new machines and hold the machine's grade and network."""
+        key = (draft.confidentiality, draft.network, draft.ministry)
+        if key not in self._eligible:
+            self._eligible[key] = tuple(
+                room.host.id for room in self._rooms.values() if room.takes_new and not self._zone_objections(draft, room.host)
+            )
+        return self._eligible[key]
 
+    def on(self, host: str) -> tuple[str, ...]:
+        """The machines on a host, by id."""
+        return tuple(sorted(self._on[host]))
 
-def _closed(state: HostState) -> list[str]:
-    if state.host.maintenance:
-        return ["is in maintenance"]
-    if state.seen is None or not state.seen.reachable:
-        return ["was not reached"]
-    return []
+    def share(self, draft: Draft) -> float:
+        """The largest share of the largest host that the machine takes in any dimension."""
+        return self._stand.shares[draft.id]
 
+    def where(self, machine: str) -> str | None:
+        """The host of a machine, or None while it has none."""
+        return self._where.get(machine)
 
-def zone_obstacles(demand: Demand, host: Host, estate: Estate) -> list[str]:
-    """Obstacles of confidentiality and network, which no load changes."""
-    found = []
-    grade = demand.system.confidentiality
-    if grade not in host.confidentiality:
-        held = ", ".join(str(held) for held in host.confidentiality)
-        found.append(f"holds confidentiality {held}, system {demand.system.id} has {grade}")
-    if demand.network not in host.networks:
-        found.append(f"does not carry network {demand.network}")
-    network = estate.networks[demand.network]
-    if network.confidentiality < grade:
-        found.append(f"network {network.id} allows confidentiality up to {network.confidentiality}, system {demand.system.id} has {grade}")
-    if network.ministry and network.ministry != demand.system.ministry:
-        found.append(f"network {network.id} belongs to {network.ministry}, the system to {demand.system.ministry}")
-    return found
+    def placed(self) -> dict[str, str]:
+        """Machine to host, so far."""
+        return dict(self._where)
 
+    def free(self, host: str) -> tuple[int, int, int]:
+        """vCPU, MiB and GiB that are left on a host."""
+        return self._stand.free[host]
 
-def _replica_obstacles(demand: Demand, state: HostState, states: dict[str, HostState], estate: Estate) -> list[str]:
-    if not demand.replica_group:
-        return []
-    domain = estate.tiers[demand.system.tier].spread_over
-    for other in states.values():
-        for placed in other.placed.values():
-            same_group = (placed.system.id, placed.replica_group) == (demand.system.id, demand.replica_group)
-            if placed.id != demand.id and same_group and same_domain(state.host, other.host, domain):
-                return [f"replica {placed.id} of group {demand.replica_group} is on {other.host.id} in the same {domain}"]
-    return []
+    def capacity(self, host: str) -> tuple[int, int, int]:
+        """vCPU, MiB and GiB that a host may promise in all."""
+        return self._stand.capacity[host]
 
+    def objections(self, draft: Draft, host_id: str) -> tuple[Objection, ...]:
+        """Every reason why the machine may not be added to the host now; empty: it may."""
+        found = tuple(self._objections(draft, host_id))
+        if found:
+            return found
+        return tuple(
+            Objection(
+                rule=Rule.LOSS, text=f"after the loss of {loss.text}, {stranded} fits nowhere (tier asks for {loss.failures})"
+            )
+            for loss, stranded in self._stranded(draft, host_id)
+        )
 
-def same_domain(one: Host, other: Host, domain: str) -> bool:
-    """True when two hosts share a failure domain; one host shares all of its own."""
-    if one.id == other.id:
+    def try_place(self, draft: Draft, host_id: str) -> bool:
+        """Add the machine when nothing objects; True when it was added."""
+        if next(self._objections(draft, host_id), None) is not None:
+            return False
+        self._add(draft, host_id)
+        for loss in self._losses:
+            if not loss.still_holds_after(draft.id, host_id, self._stand):
+                for touched in self._losses:
+                    touched.undo()
+                self._subtract(draft, host_id)
+                return False
+        for loss in self._losses:
+            loss.commit()
         return True
-    if domain == "host":
-        return False
-    return one.site == other.site and (domain == "site" or getattr(one, domain) == getattr(other, domain))
 
+    def force(self, draft: Draft, host_id: str) -> None:
+        """Note that the machine stands there already, whatever objects. Call `settle` after the last one."""
+        self._add(draft, host_id)
 
-def _shortages(demand: Demand, state: HostState) -> list[str]:
-    room = state.room
-    return [
-        f"{name}: wants {wanted} {unit}, {max(left, 0)} left of {whole}"
-        for name, unit, wanted, left, whole in (
-            ("vCPU", "vCPU", demand.size.vcpus, room.vcpus, state.promised.vcpus),
-            ("memory", "MiB", demand.size.memory_mib, room.memory_mib, state.promised.memory_mib),
-            ("disk", "GiB", demand.size.disk_gib, room.disk_gib, state.promised.disk_gib),
+    def settle(self) -> tuple[str, ...]:
+        """Reckon the losses with what stands already; returns those that cannot be survived as things are."""
+        return tuple(loss.text for loss in self._losses if not loss.reckon(self._stand))
+
+    def take_off(self, draft: Draft) -> str:
+        """Take a machine away again; returns the host it was on."""
+        host_id = self._where[draft.id]
+        self._subtract(draft, host_id)
+        for loss in self._losses:
+            loss.forget(draft.id, self._stand)
+        return host_id
+
+    def save(self) -> "Saved":
+        """The plan so far, to come back to with `restore`."""
+        return Saved(where=dict(self._where), proofs=tuple(loss.proof() for loss in self._losses))
+
+    def restore(self, saved: "Saved") -> None:
+        """Come back to a saved plan, its proofs included."""
+        for machine in [machine for machine, host in self._where.items() if saved.where.get(machine) != host]:
+            self._subtract(self._drafts[machine], self._where[machine])
+        for machine, host in saved.where.items():
+            if machine not in self._where:
+                self._add(self._drafts[machine], host)
+        for loss, proof in zip(self._losses, saved.proofs, strict=True):
+            loss.restore(proof)
+
+    def standing_objections(self, draft: Draft) -> tuple[Objection, ...]:
+        """What objects to a machine where it stands already: its host is closed, its zone, its neighbours."""
+        room = self._rooms[self._where[draft.id]]
+        closed = tuple(self._closed(room))
+        return (*closed, *self._zone_objections(draft, room.host), *self._spread_objections(draft, room.host))
+
+    def overfull(self, host_id: str) -> tuple[str, ...]:
+        """The dimensions in which more stands on a host than it may promise."""
+        free, most = self._stand.free[host_id], self._stand.capacity[host_id]
+        return tuple(
+            f"{name}: {most[i] - free[i]}{unit} promised, {most[i]} may be"
+            for i, (name, unit, _) in enumerate(DIMENSIONS)
+            if free[i] < 0
         )
-        if wanted > left
-    ]
+
+    def _objections(self, draft: Draft, host_id: str) -> Iterator[Objection]:
+        room = self._rooms[host_id]
+        key = (draft.confidentiality, draft.network, draft.ministry, host_id)
+        fixed = self._fixed.get(key)
+        if fixed is None:
+            fixed = self._fixed[key] = (*self._closed(room), *self._zone_objections(draft, room.host))
+        yield from fixed
+        namesake = room.others_by_name.get(draft.id)
+        if namesake is not None:
+            yield Objection(rule=Rule.NAME, text=f"has another machine named {draft.id} (uuid {namesake})")
+        if room.answers:
+            yield from self._capacity_objections(draft, host_id)
+        yield from self._spread_objections(draft, room.host)
+
+    @staticmethod
+    def _closed(room: HostRoom) -> Iterator[Objection]:
+        if not room.answers:
+            yield Objection(rule=Rule.CLOSED, text=f"does not answer ({room.error})")
+        if room.host.maintenance:
+            yield Objection(rule=Rule.CLOSED, text="is in maintenance")
+
+    def _zone_objections(self, draft: Draft, host: Host) -> tuple[Objection, ...]:
+        found: list[Objection] = []
+        grade = draft.confidentiality
+        if grade not in host.confidentiality:
+            held = ", ".join(map(str, sorted(host.confidentiality))) or "none"
+            found.append(Objection(rule=Rule.ZONE, text=f"grade {grade} wanted, the host holds {held}"))
+        if draft.network not in host.networks:
+            carried = ", ".join(sorted(host.networks)) or "none"
+            found.append(Objection(rule=Rule.NETWORK, text=f"network {draft.network} wanted, the host carries {carried}"))
+        network = self._networks[draft.network]
+        if network.confidentiality < grade:
+            found.append(
+                Objection(
+                    rule=Rule.NETWORK, text=f"network {network.id} is for grades up to {network.confidentiality}, wanted {grade}"
+                )
+            )
+        if network.ministry not in {"", draft.ministry}:
+            found.append(
+                Objection(rule=Rule.NETWORK, text=f"network {network.id} belongs to {network.ministry}, not {draft.ministry}")
+            )
+        return tuple(found)
+
+    def _capacity_objections(self, draft: Draft, host_id: str) -> Iterator[Objection]:
+        free, most, size = self._stand.free[host_id], self._stand.capacity[host_id], self._stand.sizes[draft.id]
+        if size[0] <= free[0] and size[1] <= free[1] and size[2] <= free[2]:
+            return
+        for i, (name, unit, _) in enumerate(DIMENSIONS):
+            if size[i] > free[i]:
+                held = self._rooms[host_id].leaving_machines
+                waiting = f" (until {', '.join(held)} is removed)" if held else ""
+                text = f"{name}: wants {size[i]}{unit}, {max(0, free[i])} left of {most[i]}{waiting}"
+                yield Objection(rule=Rule.CAPACITY, text=text)
+
+    def _spread_objections(self, draft: Draft, host: Host) -> Iterator[Objection]:
+        group = _group(draft)
+        if group is None:
+            return
+        for machine, other_id in sorted(self._groups.get(group, {}).items()):
+            if machine == draft.id:
+                continue
+            other = self._rooms[other_id].host
+            if other.id == host.id:
+                yield Objection(rule=Rule.SPREAD, text=f"holds replica {machine} of group {draft.replica_group}")
+            elif domain_of(other, draft.tier.spread_over) == domain_of(host, draft.tier.spread_over):
+                over = draft.tier.spread_over
+                name = domain_of(host, over)[-1]
+                text = f"{over} {name} holds replica {machine} of group {draft.replica_group} (on {other.id})"
+                yield Objection(rule=Rule.SPREAD, text=text)
+
+    def _stranded(self, draft: Draft, host_id: str) -> Iterator[tuple[Loss, str]]:
+        self._add(draft, host_id)
+        try:
+            for loss in self._losses:
+                stranded = loss.stranded_after(draft.id, host_id, self._stand)
+                if stranded:
+                    yield loss, stranded
+        finally:
+            self._subtract(draft, host_id)
+
+    def _add(self, draft: Draft, host_id: str) -> None:
+        self._where[draft.id] = host_id
+        self._on[host_id][draft.id] = None
+        group = _group(draft)
+        if group is not None:
+            self._groups.setdefault(group, {})[draft.id] = host_id
+        free, size = self._stand.free[host_id], self._stand.sizes[draft.id]
+        self._stand.free[host_id] = (free[0] - size[0], free[1] - size[1], free[2] - size[2])
+
+    def _subtract(self, draft: Draft, host_id: str) -> None:
+        del self._where[draft.id]
+        del self._on[host_id][draft.id]
+        group = _group(draft)
+        if group is not None:
+            del self._groups[group][draft.id]
+        free, size = self._stand.free[host_id], self._stand.sizes[draft.id]
+        self._stand.free[host_id] = (free[0] + size[0], free[1] + size[1], free[2] + size[2])
 
 
-def lost_with(host_id: str, states: dict[str, HostState], estate: Estate) -> list[Demand]:
-    """Machines of tiers that survive the loss of a host, which would have to find another home without this one."""
-    protected = [
-        demand for demand in states[host_id].placed.values() if estate.tiers[demand.system.tier].host_failures > 0
-    ]
-    return sorted(protected, key=lambda demand: (-demand.size.memory_mib, -demand.size.vcpus, demand.id))
+def domain_of(host: Host, spread_over: str) -> tuple[str, ...]:
+    """The failure domain of a host; racks and power feeds are named within their site."""
+    if spread_over == "site":
+        return (host.site,)
+    if spread_over == "rack":
+        return (host.site, host.rack)
+    if spread_over == "power_feed":
+        return (host.site, host.power_feed)
+    return (host.id,)
 
 
-def homeless_after_loss(host_id: str, states: dict[str, HostState], estate: Estate) -> list[Demand]:
-    """Which of them would find none: first fit, largest first, by capacity and zone (replicas may then share a host)."""
-    extra: dict[str, list[Resources]] = {other: [] for other in states}
-    homeless = []
-    for demand in lost_with(host_id, states, estate):
-        home = next(
-            (
-                other
-                for other, state in states.items()
-                if other != host_id
-                and state.open
-                and not zone_obstacles(demand, state.host, estate)
-                and demand.size.fits_in(state.room - total(extra[other]))
-            ),
-            None,
-        )
-        if home is None:
-            homeless.append(demand)
-        else:
-            extra[home].append(demand.size)
-    return homeless
+def as_tuple(amount: Resources) -> tuple[int, int, int]:
+    """vCPU, MiB, GiB: the form that the inner loops compare."""
+    return (amount.vcpus, amount.memory_mib, amount.disk_gib)
+
+
+def _group(draft: Draft) -> tuple[str, str] | None:
+    """Replica groups belong to a system: two systems may use the same name."""
+    return (draft.system, draft.replica_group) if draft.replica_group else None

@@ -1,114 +1,190 @@
-"""Which machines the estate wants: those its systems ask for, and those that take the place of servers. Decides no host."""
+"""What the estate asks for: the machines to be made, from wanted machines and from servers by their disposition.
 
-from dataclasses import dataclass, field
+First step of planning. Knows nothing of hosts; what cannot be planned at all is a problem, what is left out a warning.
+"""
 
-from controlplane.model.estate import Disposition, Estate, LibvirtSource, Server, Service, System
-from controlplane.model.plan import Method
+from dataclasses import dataclass, field, replace
+
+from controlplane.model.estate import Disposition, Estate, LibvirtSource, Server, Service, System, Tier, WantedMachine
+from controlplane.model.plan import Method, PlannedServer
 from controlplane.model.resources import Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
-    """One machine to be placed; `address` and `mac` empty: the planner picks them."""
+class Draft:
+    """A machine to be made, all but its host, address and MAC; `address` and `mac` are the declared ones or empty."""
 
     id: str
-    system: System
+    system: str
+    ministry: str
+    study_class: int
     size: Resources
+    size_reason: str
+    why: str
     method: Method
     network: str
     address: str = ""
     mac: str = ""
     image: str = ""
-    server: str = ""
     source: LibvirtSource | None = None
+    server: str = ""
+    confidentiality: int
+    tier: Tier
     replica_group: str = ""
     roles: tuple[str, ...] = ()
     services: tuple[Service, ...] = ()
     variables: dict[str, object] = field(default_factory=dict, hash=False)
-    reasons: tuple[str, ...]
-    derived_from: tuple[str, ...]
+
+    @property
+    def origin(self) -> str:
+        """The entity of the inventory that asks for it."""
+        return f"server/{self.server}" if self.server else f"machine/{self.id}"
 
 
-def demands_of(estate: Estate) -> tuple[tuple[Demand, ...], tuple[str, ...]]:
-    """All machines wanted, by id, and warnings about servers that cannot become one by a known method."""
-    wanted = [_of_machine(estate, machine_id) for machine_id in estate.machines]
-    warnings = []
-    for server in estate.servers.values():
-        if server.disposition is Disposition.REPLATFORM:
-            wanted.append(_replatformed(estate, server))
-        elif server.disposition is Disposition.REHOST and server.source is not None:
-            wanted.append(_rehosted(estate, server, server.source))
-        elif server.disposition is Disposition.REHOST:
-            warnings.append(
-                f"server {server.id}: rehost wanted, but it is {server.kind} without `source`; no method moves it yet, it stays where it is"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """All drafts by id, what becomes of every server, what is left out, and what stands in the way of any plan."""
+
+    drafts: tuple[Draft, ...]
+    servers: tuple[PlannedServer, ...]
+    warnings: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def demand_of(estate: Estate) -> Demand:
+    """What the estate asks for. A machine made from a server has the server's id, since it takes over its part."""
+    drafts: dict[str, Draft] = {}
+    problems: list[str] = []
+    warnings: list[str] = []
+    for wanted in estate.machines.values():
+        drafts[wanted.id] = _from_wanted(wanted, estate)
+    servers: list[PlannedServer] = []
+    for _, server in sorted(estate.servers.items()):
+        system = estate.systems[server.system]
+        machine, note = "", ""
+        if server.disposition is Disposition.MERGE:
+            machine = server.into
+            if machine not in estate.machines:
+                problems.append(
+                    f"server {server.id}: merged into machine {machine or '(none)'}, which is not wanted; "
+                    "name a wanted machine in `into` or choose another disposition"
+                )
+        elif server.disposition in {Disposition.REHOST, Disposition.REPLATFORM}:
+            draft, note = _from_server(server, estate, system)
+            if draft is None:
+                warnings.append(f"server {server.id}: {note}")
+            elif server.id in estate.machines:
+                problems.append(
+                    f"machine {server.id}: asked for twice, by server {server.id} and as a wanted machine; rename one"
+                )
+            else:
+                missing = _missing(draft)
+                problems += missing
+                machine = draft.id
+                drafts[draft.id] = draft
+        servers.append(
+            PlannedServer(
+                id=server.id,
+                system=server.system,
+                ministry=system.ministry,
+                size=server.size,
+                disposition=server.disposition,
+                machine=machine,
+                reason="; ".join(part for part in (server.reason, note) if part),
             )
-    return tuple(sorted(wanted, key=lambda demand: demand.id)), tuple(sorted(warnings))
+        )
+    finished = [_with_image_disk(draft, estate) for _, draft in sorted(drafts.items())]
+    return Demand(drafts=tuple(finished), servers=tuple(servers), warnings=tuple(warnings), problems=tuple(problems))
 
 
-def _of_machine(estate: Estate, machine_id: str) -> Demand:
-    machine = estate.machines[machine_id]
-    merged = sorted(server.id for server in estate.servers.values() if server.into == machine_id)
-    reasons = [f"system {machine.system} asks for it"]
-    if merged:
-        reasons.append(f"takes over {', '.join(merged)}")
-    return Demand(
-        id=machine.id,
-        system=estate.systems[machine.system],
-        size=machine.size,
+def _from_wanted(wanted: WantedMachine, estate: Estate) -> Draft:
+    system = estate.systems[wanted.system]
+    return Draft(
+        id=wanted.id,
+        system=system.id,
+        ministry=system.ministry,
+        study_class=system.study_class,
+        size=wanted.size,
+        size_reason="as the inventory asks",
+        why=f"wanted by system {system.id}",
         method=Method.IMAGE,
-        network=machine.network,
-        address=machine.address,
-        image=machine.image,
-        replica_group=machine.replica_group,
-        roles=machine.roles,
-        services=machine.services,
-        variables=machine.variables,
-        reasons=(*reasons, "size as declared by its system"),
-        derived_from=(f"machine/{machine.id}", f"system/{machine.system}", f"network/{machine.network}", f"image/{machine.image}"),
+        network=wanted.network,
+        address=wanted.address,
+        image=wanted.image,
+        confidentiality=system.confidentiality,
+        tier=estate.tiers[system.tier],
+        replica_group=wanted.replica_group,
+        roles=wanted.roles,
+        services=wanted.services,
+        variables=wanted.variables,
     )
 
 
-def _size_of(server: Server) -> tuple[Resources, str]:
-    if server.target is not None:
-        return server.target, "size as targeted for after the move, declared, not measured"
-    return server.size, "size of the server as its ledger declares it, not measured"
-
-
-def _replatformed(estate: Estate, server: Server) -> Demand:
-    size, why = _size_of(server)
-    return Demand(
+def _from_server(server: Server, estate: Estate, system: System) -> tuple[Draft | None, str]:
+    """The draft, or None and why there is none."""
+    if system.status == "planned":
+        return None, f"its system {system.id} is still planned, so no machine is made; declare it active when demand is confirmed"
+    rehost = server.disposition is Disposition.REHOST
+    if rehost and server.source is None:
+        return None, "rehost, but no known method moves it: it names no libvirt `source`; add one, or choose replatform or retain"
+    size, size_reason = _size(server, rehost)
+    draft = Draft(
         id=server.id,
-        system=estate.systems[server.system],
+        system=system.id,
+        ministry=system.ministry,
+        study_class=system.study_class,
         size=size,
-        method=Method.IMAGE,
+        size_reason=size_reason,
+        why=f"takes the place of server {server.id} ({server.disposition.value})",
+        method=Method.COLD if rehost else Method.IMAGE,
         network=server.network,
-        image=server.image,
+        address=server.address if rehost else "",
+        mac=server.mac.lower() if rehost else "",
+        image="" if rehost else server.image,
+        source=server.source if rehost else None,
         server=server.id,
+        confidentiality=system.confidentiality,
+        tier=estate.tiers[system.tier],
         replica_group=server.replica_group,
         roles=server.roles,
         services=server.services,
         variables=server.variables,
-        reasons=(f"takes the place of server {server.id} on a new system: {server.reason or 'replatform'}", why),
-        derived_from=(f"server/{server.id}", f"system/{server.system}", f"network/{server.network}", f"image/{server.image}"),
     )
+    return draft, ""
 
 
-def _rehosted(estate: Estate, server: Server, source: LibvirtSource) -> Demand:
-    size, why = _size_of(server)
-    return Demand(
-        id=server.id,
-        system=estate.systems[server.system],
-        size=size,
-        method=Method.COLD,
-        network=server.network,
-        address=server.address,
-        mac=server.mac,
-        server=server.id,
-        source=source,
-        replica_group=server.replica_group,
-        roles=server.roles,
-        services=server.services,
-        variables=server.variables,
-        reasons=(f"server {server.id} moves with its disk: {server.reason or 'rehost'}", why, "keeps its MAC and address"),
-        derived_from=(f"server/{server.id}", f"system/{server.system}", f"network/{server.network}"),
+def _size(server: Server, rehost: bool) -> tuple[Resources, str]:
+    if server.target is None:
+        return server.size, "as the ledger declares; no target is stated"
+    target, why = server.target, f"the target of server {server.id}, declared {_size_text(server.size)}"
+    if rehost and target.disk_gib < server.size.disk_gib:
+        return replace(target, disk_gib=server.size.disk_gib), f"{why}; a disk that moves as it is does not shrink"
+    return target, why
+
+
+def _size_text(size: Resources) -> str:
+    return f"{size.vcpus} vCPU, {size.memory_mib} MiB, {size.disk_gib} GiB"
+
+
+def _missing(draft: Draft) -> list[str]:
+    """What a server must state before a machine can be made of it."""
+    fields = {"network": draft.network}
+    if draft.method is Method.IMAGE:
+        fields["image"] = draft.image
+    else:
+        fields["address"] = draft.address
+    return [
+        f"server {draft.server}: wanted a machine ({draft.why}), found no `{name}`; add it to the server in the inventory"
+        for name, value in fields.items()
+        if not value
+    ]
+
+
+def _with_image_disk(draft: Draft, estate: Estate) -> Draft:
+    image = estate.images.get(draft.image)
+    if image is None or draft.size.disk_gib >= image.min_disk_gib:
+        return draft
+    why = (
+        f"{draft.size_reason}; disk raised from {draft.size.disk_gib} to {image.min_disk_gib} GiB, the least for image {image.id}"
     )
+    return replace(draft, size=replace(draft.size, disk_gib=image.min_disk_gib), size_reason=why)

@@ -1,20 +1,26 @@
-"""The facts a plan rests on, entity by entity, and which of them moved since: what makes a plan stale, and where it hurts."""
+"""The facts a plan rests on, entity by entity, and which of them moved since.
 
+Only what planning uses: a fact that is not here may change without making a plan stale, and nothing here changes by
+carrying the plan out (no free memory, no machines of our own).
+"""
+
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from controlplane.model.document import to_data
-from controlplane.model.estate import Estate
-from controlplane.model.observed import Observation
+from controlplane.model.estate import Estate, Host, LibvirtSource, Network, Server, Service, System, WantedMachine
+from controlplane.model.observed import HostObservation, Observation
 from controlplane.model.plan import Facts, Plan, PlannedImage, Scalar
+from controlplane.model.resources import Resources
 
-_NOT_PLANNED_WITH = frozenset({"name", "name_en", "description", "savings", "change_windows", "contract_end", "contact", "cost_centre"})
-"""Words for people: correcting them does not make a plan stale."""
+ANSWERS = "answers"
+_PRESENT = "in the inventory"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovedFact:
-    """One fact that is not as planned; `touches` are the machines derived from its entity."""
+    """One fact that is not as it was when the plan was made; `touches` are the ids of machines that rest on it."""
 
     entity: str
     field: str
@@ -26,76 +32,168 @@ class MovedFact:
 def input_facts(
     estate: Estate, observation: Observation, images: Mapping[str, PlannedImage], authorized_keys: tuple[str, ...]
 ) -> dict[str, Facts]:
-    """All facts planning uses, by entity (`kind/id`); nothing volatile, and of hosts nothing that our own machines change."""
-    facts: dict[str, Facts] = {}
-    for kind, things in (
-        ("system", estate.systems),
-        ("server", estate.servers),
-        ("machine", estate.machines),
-        ("network", estate.networks),
-        ("tier", estate.tiers),
-        ("host", estate.hosts),
-    ):
-        for thing_id, thing in things.items():
-            facts[f"{kind}/{thing_id}"] = _flat({k: v for k, v in to_data(thing).items() if k not in _NOT_PLANNED_WITH | {"id"}})
-    for image_id, image in images.items():
-        facts[f"image/{image_id}"] = _flat(to_data(image))
-    for host_id in estate.hosts:
-        facts[f"host/{host_id}"] |= _observed_facts(estate, observation, host_id)
-    facts["access/machines"] = _flat(to_data(estate.access)) | _flat({"authorized_keys": list(authorized_keys)})
-    return dict(sorted(facts.items()))
-
-
-def _observed_facts(estate: Estate, observation: Observation, host_id: str) -> Facts:
-    """What a host reports, as far as the inventory does not cap it anyway."""
-    stated = estate.hosts[host_id].capacity
-    seen = observation.hosts.get(host_id)
-    if seen is None or seen.capacity is None:
-        return {"observed.reachable": False}
-    capacity = seen.capacity
-    return {
-        "observed.reachable": True,
-        "observed.vcpus": min(stated.vcpus, capacity.total.vcpus),
-        "observed.memory_mib": min(stated.memory_mib, capacity.total.memory_mib),
-        "observed.foreign_vcpus": capacity.used_by_foreign.vcpus,
-        "observed.foreign_memory_mib": capacity.used_by_foreign.memory_mib,
-        "observed.virtualisation": capacity.virtualisation,
-        "observed.architecture": capacity.architecture,
+    """Flat facts per entity: `estate`, and `KIND/ID` of each server, machine, system, host, network, image and tier."""
+    facts: dict[str, Facts] = {"estate": _estate_facts(estate, authorized_keys)}
+    facts |= {f"server/{server.id}": _server_facts(server) for server in estate.servers.values()}
+    facts |= {f"machine/{machine.id}": _machine_facts(machine) for machine in estate.machines.values()}
+    facts |= {f"system/{system.id}": _system_facts(system) for system in estate.systems.values()}
+    facts |= {f"host/{host.id}": _host_facts(host, observation.hosts.get(host.id)) for host in estate.hosts.values()}
+    facts |= {f"network/{network.id}": _network_facts(network) for network in estate.networks.values()}
+    facts |= {f"image/{image.id}": _image_facts(image, estate.images[image.id].min_disk_gib) for image in images.values()}
+    facts |= {
+        f"tier/{tier.id}": {"host_failures": tier.host_failures, "spread_over": tier.spread_over}
+        for tier in estate.tiers.values()
     }
-
-
-def _flat(value: object, path: str = "") -> Facts:
-    if isinstance(value, dict):
-        items = [(str(key), inner) for key, inner in value.items()]
-    elif isinstance(value, list):
-        items = [(str(number), inner) for number, inner in enumerate(value)]
-    else:
-        return {path: value if isinstance(value, (str, int, float, bool)) or value is None else str(value)}
-    facts: Facts = {}
-    for key, inner in items:
-        facts |= _flat(inner, f"{path}.{key}" if path else key)
-    return facts
+    return {entity: dict(sorted(facts[entity].items())) for entity in sorted(facts)}
 
 
 def moved_facts(plan: Plan, now: Mapping[str, Facts]) -> tuple[MovedFact, ...]:
-    """Facts that differ from those the plan rests on, that came, and that went; by entity and field."""
-    moved = []
-    for entity in sorted(plan.inputs.keys() | now.keys()):
-        planned, found = plan.inputs.get(entity, {}), now.get(entity, {})
+    """Facts that differ between the plan's inputs and now, by entity and field.
+
+    That a host no longer answers, or answers again, counts only when the plan places machines there.
+    """
+    moved: list[MovedFact] = []
+    for entity in sorted(set(plan.inputs) | set(now)):
+        before, after = plan.inputs.get(entity), now.get(entity)
+        if before == after:
+            continue
         touches = _touched(plan, entity)
-        if entity.startswith("host/") and found.get("observed.reachable") is False and planned.get("observed.reachable") is True:
-            if touches:
-                moved.append(MovedFact(entity=entity, field="observed.reachable", planned=True, now=False, touches=touches))
-            found = planned  # what is not seen is not known to have moved
-        moved.extend(
-            MovedFact(entity=entity, field=name, planned=planned.get(name), now=found.get(name), touches=touches)
-            for name in sorted(planned.keys() | found.keys())
-            if planned.get(name) != found.get(name)
-        )
+        if before is None or after is None:
+            pair = ("no", "yes") if before is None else ("yes", "no")
+            moved.append(MovedFact(entity=entity, field=_PRESENT, planned=pair[0], now=pair[1], touches=touches))
+            continue
+        for name in _compared(before, after, used=bool(touches)):
+            if before.get(name) != after.get(name):
+                moved.append(MovedFact(entity=entity, field=name, planned=before.get(name), now=after.get(name), touches=touches))
     return tuple(moved)
 
 
 def _touched(plan: Plan, entity: str) -> tuple[str, ...]:
-    if entity == "access/machines":
-        return tuple(machine.id for machine in plan.machines)
-    return tuple(machine.id for machine in plan.machines if entity in machine.derived_from)
+    if entity == "estate":
+        return tuple(sorted(machine.id for machine in plan.machines))
+    return tuple(sorted(machine.id for machine in plan.machines if entity in machine.derived_from))
+
+
+def _compared(before: Facts, after: Facts, *, used: bool) -> list[str]:
+    names = sorted(set(before) | set(after))
+    if before.get(ANSWERS) == after.get(ANSWERS):
+        return names
+    return [name for name in names if not _is_observed(name) and (used or name != ANSWERS)]
+
+
+def _is_observed(name: str) -> bool:
+    return name.split(".", maxsplit=1)[0] in {"observed", "foreign"}
+
+
+def _estate_facts(estate: Estate, authorized_keys: tuple[str, ...]) -> Facts:
+    access = estate.access
+    return {
+        "id": estate.id,
+        "access.user": access.user,
+        "access.identity_file": access.identity_file,
+        "access.ssh_config": access.ssh_config,
+        "access.authorized_key_files": " ".join(access.authorized_key_files),
+        "access.authorized_keys": ", ".join(authorized_keys),
+    }
+
+
+def _server_facts(server: Server) -> Facts:
+    facts: Facts = {
+        "system": server.system,
+        "disposition": server.disposition.value,
+        "into": server.into,
+        "address": server.address,
+        "mac": server.mac,
+        "network": server.network,
+        "image": server.image,
+        "replica_group": server.replica_group,
+        **_size_facts("size", server.size),
+        **(_size_facts("target", server.target) if server.target is not None else {}),
+        **_source_facts(server.source),
+    }
+    return facts | _content_facts(server.roles, server.services, server.variables)
+
+
+def _machine_facts(machine: WantedMachine) -> Facts:
+    facts: Facts = {
+        "system": machine.system,
+        "image": machine.image,
+        "network": machine.network,
+        "address": machine.address,
+        "replica_group": machine.replica_group,
+        **_size_facts("size", machine.size),
+    }
+    return facts | _content_facts(machine.roles, machine.services, machine.variables)
+
+
+def _system_facts(system: System) -> Facts:
+    return {
+        "ministry": system.ministry,
+        "study_class": system.study_class,
+        "confidentiality": system.confidentiality,
+        "tier": system.tier,
+        "status": system.status,
+    }
+
+
+def _host_facts(host: Host, seen: HostObservation | None) -> Facts:
+    facts: Facts = {
+        "uri": host.uri,
+        "site": host.site,
+        "rack": host.rack,
+        "power_feed": host.power_feed,
+        "confidentiality": " ".join(map(str, sorted(host.confidentiality))),
+        "pool.name": host.pool.name,
+        "pool.path": host.pool.path,
+        "maintenance": host.maintenance,
+        "overcommit.vcpus": host.overcommit.vcpus,
+        "overcommit.memory": host.overcommit.memory,
+        "overcommit.disk": host.overcommit.disk,
+        **_size_facts("capacity", host.capacity),
+        **_size_facts("reserved", host.reserved),
+        **{f"network.{network}": bridge for network, bridge in host.networks.items()},
+    }
+    if seen is None or not seen.reachable or seen.capacity is None:
+        return facts | {ANSWERS: False}
+    return facts | {
+        ANSWERS: True,
+        "observed.architecture": seen.capacity.architecture,
+        "observed.virtualisation": seen.capacity.virtualisation,
+        **_size_facts("observed", seen.capacity.total),
+        **_size_facts("foreign", seen.capacity.used_by_foreign),
+    }
+
+
+def _network_facts(network: Network) -> Facts:
+    return {
+        "cidr": network.cidr,
+        "confidentiality": network.confidentiality,
+        "ministry": network.ministry,
+        "gateway": network.gateway,
+        "vlan": network.vlan,
+        "dns": " ".join(network.dns),
+        "reserved": " ".join(f"{first}-{last}" for first, last in network.reserved),
+    }
+
+
+def _image_facts(image: PlannedImage, min_disk_gib: int) -> Facts:
+    return {"file": image.file, "format": image.format, "sha256": image.sha256, "os": image.os, "min_disk_gib": min_disk_gib}
+
+
+def _size_facts(prefix: str, size: Resources) -> Facts:
+    return {f"{prefix}.vcpus": size.vcpus, f"{prefix}.memory_mib": size.memory_mib, f"{prefix}.disk_gib": size.disk_gib}
+
+
+def _source_facts(source: LibvirtSource | None) -> Facts:
+    if source is None:
+        return {}
+    return {"source.uri": source.uri, "source.domain": source.domain, "source.disk_address": source.disk_address}
+
+
+def _content_facts(roles: tuple[str, ...], services: tuple[Service, ...], variables: Mapping[str, object]) -> Facts:
+    """What is placed on the machine, as one fact each: it goes into the plan as it is and decides nothing."""
+    return {
+        "roles": " ".join(roles),
+        "services": json.dumps(to_data(services), ensure_ascii=False, sort_keys=True),
+        "variables": json.dumps(to_data(variables), ensure_ascii=False, sort_keys=True),
+    }

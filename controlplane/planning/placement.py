@@ -1,177 +1,186 @@
-"""Gives every machine a host: several greedy orders, then moves that empty hosts; the best by a stated order of aims wins.
+"""Chooses hosts: several greedy orders, then local search; keeps the best by unplaced machines, hosts used, even load, ids.
 
-Aims, first things first: every machine placed and every tier's promise kept, few hosts, evenly used hosts. Ties are broken by
-id, so the same inputs always give the same answer. Machines that exist stay where they are.
+Only chooses; whether a machine may stand somewhere is asked of `constraints.PlanSoFar`. Work is bounded by counts, never
+by a clock, so the same inputs give the same plan. Quality beside its bound is `bounds.py`.
 """
 
-from collections.abc import Callable, Mapping
-from copy import copy
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import ceil
 
-from controlplane.model.estate import Estate
-from controlplane.model.observed import Observation
-from controlplane.planning.constraints import HostState, homeless_after_loss, host_states, obstacles
-from controlplane.planning.demand import Demand
+from controlplane.planning.constraints import PlanSoFar
+from controlplane.planning.demand import Draft
 
-_States = dict[str, HostState]
-_Order = Callable[[Demand], tuple[object, ...]]
-_Score = Callable[[Demand, HostState], tuple[object, ...]]
+_EJECTIONS = 20_000
+"""Exchanges tried to place what the greedy orders left over."""
+_BALANCING_MOVES_PER_HOST = 4
+
+_Rank = Callable[[PlanSoFar, Draft, str], tuple[object, ...]]
+_Order = Callable[[PlanSoFar, Draft], tuple[object, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """Machine id to host id; `unplaced` tells for each other machine why not, host by host; `unprotected` the same for N+1."""
+    """A plan so far with everything placed that could be, and what could not."""
 
-    hosts: dict[str, str]
-    unplaced: dict[str, dict[str, list[str]]]
-    unprotected: dict[str, list[str]]
-    """Host id to machines that would find no other home when it is lost."""
-    lower_bound: int
-    """No placement of these machines can use fewer hosts."""
-
-    @property
-    def feasible(self) -> bool:
-        """True when everything is placed and every tier's promise is kept."""
-        return not self.unplaced and not self.unprotected
+    so_far: PlanSoFar
+    unplaced: tuple[Draft, ...]
 
 
-def place(demands: tuple[Demand, ...], estate: Estate, observation: Observation, kept: Mapping[str, str]) -> Placement:
-    """The best placement found; `kept` maps machines that exist to their hosts, which do not change."""
-    best: tuple[tuple[object, ...], Placement] | None = None
-    for order in _ORDERS:
-        for score in _SCORES:
-            states = host_states(estate, observation)
-            placement = _attempt(demands, estate, states, kept, order, score)
-            value = _value(placement, states)
-            if best is None or value < best[0]:
-                best = (value, placement)
-    if best is None:
-        raise AssertionError("there is at least one order and one score")
-    return best[1]
+def place(drafts: Sequence[Draft], start: Callable[[], PlanSoFar]) -> Placement:
+    """Place new machines on top of what stands already; `start` makes a fresh plan that holds just that."""
+    attempts = [_greedy(drafts, start(), order, rank) for order, rank in _POLICIES]
+    attempts.sort(key=_score)
+    best = attempts[0]
+    movable = {draft.id: draft for draft in drafts}
+    best = _eject(best, movable)
+    if best.unplaced:
+        return best
+    _empty_hosts(best.so_far, movable)
+    _balance(best.so_far, movable)
+    return best
 
 
-def _attempt(
-    demands: tuple[Demand, ...], estate: Estate, states: _States, kept: Mapping[str, str], order: _Order, score: _Score
-) -> Placement:
-    hosts: dict[str, str] = {}
-    unplaced: dict[str, dict[str, list[str]]] = {}
-    for demand in demands:
-        if demand.id in kept and kept[demand.id] in states:
-            states[kept[demand.id]].put(demand)
-            hosts[demand.id] = kept[demand.id]
-    for demand in sorted((demand for demand in demands if demand.id not in hosts), key=order):
-        why = {state.host.id: obstacles(demand, state, states, estate) for state in states.values()}
-        free = [states[host_id] for host_id, found in why.items() if not found]
-        if not free:
-            unplaced[demand.id] = why
+def _greedy(drafts: Sequence[Draft], so_far: PlanSoFar, order: _Order, rank: _Rank) -> Placement:
+    unplaced = []
+    for draft in sorted(drafts, key=lambda draft: order(so_far, draft)):
+        if not _place_one(draft, so_far, so_far.eligible(draft), rank):
+            unplaced.append(draft)
+    return Placement(so_far=so_far, unplaced=tuple(unplaced))
+
+
+def _place_one(draft: Draft, so_far: PlanSoFar, hosts: Sequence[str], rank: _Rank) -> bool:
+    """Hosts in use first, so that few are used; among them as the policy ranks."""
+    ordered = sorted(hosts, key=lambda host: (not so_far.on(host), *rank(so_far, draft, host), host))
+    return any(so_far.try_place(draft, host) for host in ordered)
+
+
+def _first_fit(so_far: PlanSoFar, draft: Draft, host: str) -> tuple[object, ...]:
+    return ()
+
+
+def _best_fit(so_far: PlanSoFar, draft: Draft, host: str) -> tuple[object, ...]:
+    """Least left over the three dimensions; on hosts not in use yet that is the smallest."""
+    return (sum(_left_shares(so_far, host)),)
+
+
+def _dot_product(so_far: PlanSoFar, draft: Draft, host: str) -> tuple[object, ...]:
+    """The host whose room has most the shape of the machine."""
+    capacity = so_far.capacity(host)
+    size = (draft.size.vcpus, draft.size.memory_mib, draft.size.disk_gib)
+    left = _left_shares(so_far, host)
+    return (-sum(size[i] / capacity[i] * left[i] for i in range(3) if capacity[i]),)
+
+
+def _most_constrained(so_far: PlanSoFar, draft: Draft) -> tuple[object, ...]:
+    return (len(so_far.eligible(draft)), not draft.replica_group, -draft.tier.host_failures, -so_far.share(draft), draft.id)
+
+
+def _largest(so_far: PlanSoFar, draft: Draft) -> tuple[object, ...]:
+    return (-so_far.share(draft), draft.id)
+
+
+def _by_id(so_far: PlanSoFar, draft: Draft) -> tuple[object, ...]:
+    return (draft.id,)
+
+
+_POLICIES: tuple[tuple[_Order, _Rank], ...] = (
+    (_most_constrained, _best_fit),
+    (_most_constrained, _dot_product),
+    (_largest, _best_fit),
+    (_largest, _dot_product),
+    (_largest, _first_fit),
+    (_by_id, _first_fit),
+)
+
+
+def _eject(found: Placement, movable: dict[str, Draft]) -> Placement:
+    """Place what is left over by moving one other new machine elsewhere."""
+    so_far, budget, unplaced = found.so_far, _EJECTIONS, []
+    for draft in found.unplaced:
+        placed = False
+        for host in so_far.eligible(draft):
+            for other_id in so_far.on(host):
+                if placed or budget <= 0 or other_id not in movable:
+                    continue
+                budget -= 1
+                placed = _exchange(draft, host, movable[other_id], so_far)
+        if not placed:
+            unplaced.append(draft)
+    return Placement(so_far=so_far, unplaced=tuple(unplaced))
+
+
+def _exchange(draft: Draft, host: str, other: Draft, so_far: PlanSoFar) -> bool:
+    saved = so_far.save()
+    so_far.take_off(other)
+    elsewhere = [another for another in so_far.eligible(other) if another != host]
+    if so_far.try_place(draft, host) and _place_one(other, so_far, elsewhere, _best_fit):
+        return True
+    so_far.restore(saved)
+    return False
+
+
+def _empty_hosts(so_far: PlanSoFar, movable: dict[str, Draft]) -> None:
+    """Try to free each host, least loaded first, by moving all its machines onto other hosts in use."""
+    for host in sorted(_used(so_far), key=lambda host: (_load(so_far, host), host)):
+        machines = so_far.on(host)
+        if any(machine not in movable for machine in machines):
             continue
-        ranked = sorted(free, key=lambda state: (*score(demand, state), state.host.id))
-        chosen = next((state for state in ranked if _keeps_promise(demand, state, states, estate)), ranked[0])
-        chosen.put(demand)
-        hosts[demand.id] = chosen.host.id
-    _empty_hosts(states, hosts, estate, kept)
-    unprotected = {host_id: [d.id for d in lost] for host_id in states if (lost := homeless_after_loss(host_id, states, estate))}
-    return Placement(hosts=hosts, unplaced=unplaced, unprotected=unprotected, lower_bound=_lower_bound(demands, states))
+        saved = so_far.save()
+        for machine in machines:
+            so_far.take_off(movable[machine])
+        leaving = sorted((movable[machine] for machine in machines), key=lambda draft: _largest(so_far, draft))
+        others = frozenset(_used(so_far)) - {host}
+        if not all(_place_one(d, so_far, [h for h in so_far.eligible(d) if h in others], _best_fit) for d in leaving):
+            so_far.restore(saved)
 
 
-def _keeps_promise(demand: Demand, state: HostState, states: _States, estate: Estate) -> bool:
-    """Whether N+1 still holds with the machine here: looked at for every host, since it takes room others may need."""
-    state.put(demand)
-    kept = not any(homeless_after_loss(host_id, states, estate) for host_id in states)
-    state.take(demand)
-    return kept
+def _balance(so_far: PlanSoFar, movable: dict[str, Draft]) -> None:
+    """Move single machines from the fullest to the emptiest hosts in use while that lowers the fuller of the two."""
+    for _ in range(_BALANCING_MOVES_PER_HOST * len(so_far.hosts)):
+        used = sorted(_used(so_far), key=lambda host: (-_load(so_far, host), host))
+        if len(used) < 2 or not _relieve(so_far, movable, used[0], used[:0:-1]):
+            return
 
 
-def _empty_hosts(states: _States, hosts: dict[str, str], estate: Estate, kept: Mapping[str, str]) -> None:
-    """Try to clear the least used host, machine by machine, onto others that are in use already."""
-    for source in sorted((state for state in states.values() if state.placed), key=lambda state: (len(state.placed), state.host.id)):
-        if any(machine in kept for machine in source.placed):
-            continue
-        moved: list[tuple[Demand, HostState]] = []
-        for demand in sorted(source.placed.values(), key=_largest_first):
-            source.take(demand)
-            home = next(
-                (
-                    state
-                    for state in states.values()
-                    if state is not source
-                    and state.placed
-                    and not obstacles(demand, state, states, estate)
-                    and _keeps_promise(demand, state, states, estate)
-                ),
-                None,
-            )
-            if home is None:
-                source.put(demand)
-                break
-            home.put(demand)
-            moved.append((demand, home))
-        if source.placed:
-            for demand, home in reversed(moved):
-                home.take(demand)
-                source.put(demand)
-        else:
-            hosts.update({demand.id: home.host.id for demand, home in moved})
+def _relieve(so_far: PlanSoFar, movable: dict[str, Draft], fullest: str, others: Sequence[str]) -> bool:
+    before = _load(so_far, fullest)
+    machines = [movable[machine] for machine in so_far.on(fullest) if machine in movable]
+    if len(so_far.on(fullest)) < 2:
+        return False
+    for draft in sorted(machines, key=lambda draft: _largest(so_far, draft)):
+        eligible = frozenset(so_far.eligible(draft))
+        for host in others:
+            if host not in eligible or _load(so_far, host, draft) >= before:
+                continue
+            saved = so_far.save()
+            so_far.take_off(draft)
+            if so_far.try_place(draft, host):
+                return True
+            so_far.restore(saved)
+    return False
 
 
-def _value(placement: Placement, states: _States) -> tuple[object, ...]:
-    used = [state for state in states.values() if state.placed]
-    fullest = max((_fill(state) for state in used), default=0.0)
-    homeless = sum(len(machines) for machines in placement.unprotected.values())
-    return (len(placement.unplaced), homeless, len(used), round(fullest, 9), sorted(placement.hosts.items()))
+def _score(attempt: Placement) -> tuple[object, ...]:
+    so_far = attempt.so_far
+    loads = [_load(so_far, host) for host in so_far.hosts]
+    return (len(attempt.unplaced), len(_used(so_far)), round(max(loads, default=0.0), 6), sorted(so_far.placed().items()))
 
 
-def _fill(state: HostState) -> float:
-    """How full the fullest dimension is, 0 to 1."""
-    whole = state.promised - state.foreign
-    pairs = ((state.used.vcpus, whole.vcpus), (state.used.memory_mib, whole.memory_mib), (state.used.disk_gib, whole.disk_gib))
-    return max(used / size if size > 0 else 1.0 for used, size in pairs)
+def _used(so_far: PlanSoFar) -> list[str]:
+    return [host for host in so_far.hosts if so_far.on(host)]
 
 
-def _lower_bound(demands: tuple[Demand, ...], states: _States) -> int:
-    """Most demanding dimension over the largest host in it, rounded up; and at least the largest replica group."""
-    groups: dict[tuple[str, str], int] = {}
-    for demand in demands:
-        if demand.replica_group:
-            key = (demand.system.id, demand.replica_group)
-            groups[key] = groups.get(key, 0) + 1
-    bound = max(groups.values(), default=1 if demands else 0)
-    for dimension in ("vcpus", "memory_mib", "disk_gib"):
-        wanted = sum(getattr(demand.size, dimension) for demand in demands)
-        largest = max((getattr(state.promised - state.foreign, dimension) for state in states.values()), default=0)
-        if largest > 0:
-            bound = max(bound, ceil(wanted / largest))
-    return bound
+def _left_shares(so_far: PlanSoFar, host: str) -> tuple[float, float, float]:
+    free, capacity = so_far.free(host), so_far.capacity(host)
+    return (
+        free[0] / capacity[0] if capacity[0] else 0.0,
+        free[1] / capacity[1] if capacity[1] else 0.0,
+        free[2] / capacity[2] if capacity[2] else 0.0,
+    )
 
 
-def _largest_first(demand: Demand) -> tuple[object, ...]:
-    return (-demand.size.memory_mib, -demand.size.vcpus, -demand.size.disk_gib, demand.id)
-
-
-def _replicas_first(demand: Demand) -> tuple[object, ...]:
-    return (demand.replica_group == "", -demand.system.confidentiality, *_largest_first(demand))
-
-
-def _as_named(demand: Demand) -> tuple[object, ...]:
-    return (demand.id,)
-
-
-def _first_fit(_demand: Demand, state: HostState) -> tuple[object, ...]:
-    return (not state.placed,)
-
-
-def _best_fit(demand: Demand, state: HostState) -> tuple[object, ...]:
-    after = copy(state)
-    after.used = state.used + demand.size
-    return (not state.placed, -_fill(after))
-
-
-def _spread(demand: Demand, state: HostState) -> tuple[object, ...]:
-    after = copy(state)
-    after.used = state.used + demand.size
-    return (_fill(after),)
-
-
-_ORDERS: tuple[_Order, ...] = (_replicas_first, _largest_first, _as_named)
-_SCORES: tuple[_Score, ...] = (_first_fit, _best_fit, _spread)
+def _load(so_far: PlanSoFar, host: str, added: Draft | None = None) -> float:
+    """Share of the tightest dimension that is taken, with a machine more when given."""
+    free, capacity = so_far.free(host), so_far.capacity(host)
+    size = (added.size.vcpus, added.size.memory_mib, added.size.disk_gib) if added is not None else (0, 0, 0)
+    return max((capacity[i] - free[i] + size[i]) / capacity[i] for i in range(3) if capacity[i]) if any(capacity) else 0.0

@@ -1,19 +1,20 @@
 """One libvirt connection: which URIs are allowed, ssh that never asks, keepalive, and libvirt's errors in our words."""
 
-import hashlib
 import os
 import shlex
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
+from stat import S_ISDIR
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import libvirt
 
-from controlplane.errors import KasumiError, UnreachableError
+from controlplane.errors import KasumiError, RefusedError, UnreachableError
 
 _KEEPALIVE_SECONDS = 5
 _KEEPALIVE_COUNT = 4
@@ -29,10 +30,12 @@ def check_uri(uri: str) -> None:
     if parts.scheme.partition("+")[0] not in {"qemu", "test"}:
         raise KasumiError(f"{uri}: not a libvirt URI of a QEMU host; wanted qemu+ssh://USER@HOST/system")
     if transport in {"tcp", "ext", "libssh", "libssh2"} or (not transport and parts.hostname):
-        raise KasumiError(f"{uri}: transport {transport or 'tls by default'} is not used; wanted qemu+ssh:// or qemu+tls://")
+        raise RefusedError(f"{uri}: transport {transport or 'tls by default'} is not used; wanted qemu+ssh:// or qemu+tls://")
     for key, value in parse_qsl(parts.query):
         if _UNSAFE.get(key) == value:
-            raise KasumiError(f"{uri}: {key}={value} would trust any host; remove it and record the host's key")
+            raise RefusedError(f"{uri}: {key}={value} would trust any host; remove it and record the host's key")
+        if key in {"command", "no_tty"}:
+            raise RefusedError(f"{uri}: {key} is set by kasumi, so that ssh never asks; remove it and use access.ssh_config")
 
 
 class Connection:
@@ -82,10 +85,8 @@ class Connection:
 
     def _drop(self) -> None:
         if self._connection is not None:
-            try:
+            with suppress(libvirt.libvirtError):  # it is gone already, which is what we wanted
                 self._connection.close()
-            except libvirt.libvirtError:
-                pass  # it is gone already, which is what we wanted
             self._connection = None
 
     def _real_uri(self) -> str:
@@ -103,11 +104,12 @@ def _ssh_wrapper(ssh_config: str) -> Path:
         options += ["-F", str(Path(ssh_config).expanduser())]
     folder = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"kasumi-ssh-{os.geteuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.geteuid() or folder.stat().st_mode & 0o022:
+    found = folder.lstat()
+    if not S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
         raise KasumiError(f"{folder}: wanted a folder of ours alone, found another's; remove it")
     text = f'#!/bin/sh\nexec ssh {shlex.join(options)} "$@"\n'
-    script = folder / f"ssh-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-    fresh = folder / f".{script.name}.{os.getpid()}.{threading.get_ident()}"
+    script = folder / f"ssh-{sha256(text.encode()).hexdigest()[:16]}"
+    fresh = folder / f".{script.name}.{os.getpid()}"
     fresh.write_text(text)
     fresh.chmod(0o700)
     fresh.replace(script)

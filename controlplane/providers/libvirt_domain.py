@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import libvirt
 from lxml import etree
 
-from controlplane.model.observed import Mark, ObservedMachine, ObservedNic, PowerState, Usage
+from controlplane.model.observed import Mark, ObservedNic, PowerState
 from controlplane.model.plan import PlannedMachine
 
 NAMESPACE = "urn:kasumi:machine:1"
@@ -86,21 +86,24 @@ def domain_xml(
     for event, action in (("on_poweroff", "destroy"), ("on_reboot", "restart"), ("on_crash", "restart")):
         _leaf(domain, event, action)
     _devices(domain, machine, network_names, root_path, seed_path, real=virtualisation != "test")
-    return etree.tostring(domain, pretty_print=True, encoding="unicode")
+    return str(etree.tostring(domain, pretty_print=True, encoding="unicode"))
 
 
 def _devices(
-    domain: etree._Element, machine: PlannedMachine, names: Mapping[str, str], root_path: str, seed_path: str | None, *, real: bool
+    domain: etree._Element,
+    machine: PlannedMachine,
+    names: Mapping[str, str],
+    root_path: str,
+    seed_path: str | None,
+    *,
+    real: bool,
 ) -> None:
     devices = etree.SubElement(domain, "devices")
     _disk(devices, root_path, "qcow2", "vda")
     if seed_path is not None:
         _disk(devices, seed_path, "raw", "vdb", readonly=True)
     for nic in machine.nics:
-        interface = etree.SubElement(devices, "interface", {"type": "network"})
-        etree.SubElement(interface, "mac", {"address": nic.mac})
-        etree.SubElement(interface, "source", {"network": names[nic.network]})
-        etree.SubElement(interface, "model", {"type": "virtio"})
+        _interface(devices, nic.mac, names[nic.network])
     console = etree.SubElement(devices, "console", {"type": "pty"})
     etree.SubElement(console, "target", {"type": "serial", "port": "0"})
     if not real:
@@ -124,6 +127,14 @@ def _disk(devices: etree._Element, path: str, image_format: str, target: str, *,
         etree.SubElement(disk, "readonly")
 
 
+def _interface(devices: etree._Element, mac: str, network: str) -> etree._Element:
+    interface = etree.SubElement(devices, "interface", {"type": "network"})
+    etree.SubElement(interface, "mac", {"address": mac})
+    etree.SubElement(interface, "source", {"network": network})
+    etree.SubElement(interface, "model", {"type": "virtio"})
+    return interface
+
+
 def _leaf(parent: etree._Element, tag: str, text: str, **attributes: str) -> None:
     etree.SubElement(parent, tag, attributes).text = text
 
@@ -135,30 +146,55 @@ def mark_element(machine: PlannedMachine, *, estate: str, plan: str) -> etree._E
 
 
 def shape_of(xml: str) -> Shape:
-    """Read a definition."""
-    domain = etree.fromstring(xml, XML_PARSER)
-    vcpu = domain.find("vcpu")
-    memory = domain.find("currentMemory") if domain.find("currentMemory") is not None else domain.find("memory")
-    return Shape(
-        vcpus=int((vcpu.get("current") or vcpu.text) if vcpu is not None else 0),
-        memory_mib=_mib(memory),
-        nics=tuple(_nic(interface) for interface in domain.iterfind("devices/interface")),
-        mark=_mark(domain),
+    """Read a definition. One walk over its children: this runs for each domain of each host at each look."""
+    vcpus, memory_mib, current_mib = 0, 0, None
+    nics: list[ObservedNic] = []
+    mark = None
+    for child in etree.fromstring(xml, XML_PARSER):
+        if child.tag == "vcpu":
+            vcpus = int(child.get("current") or child.text)
+        elif child.tag == "memory":
+            memory_mib = _mib(child)
+        elif child.tag == "currentMemory":
+            current_mib = _mib(child)
+        elif child.tag == "metadata":
+            mark = _mark(child)
+        elif child.tag == "devices":
+            nics = [_nic(interface) for interface in child.iterchildren("interface")]
+    return Shape(vcpus=vcpus, memory_mib=memory_mib if current_mib is None else current_mib, nics=tuple(nics), mark=mark)
+
+
+def interface_xml(xml: str, mac: str, network: str) -> str:
+    """The card with this MAC as the definition has it (model, address, filters kept), put on another network."""
+    interface = next(
+        each
+        for each in etree.fromstring(xml, XML_PARSER).iterfind("devices/interface")
+        if (found := each.find("mac")) is not None and found.get("address", "").lower() == mac
     )
+    interface.set("type", "network")
+    for tag in ("source", "target", "virtualport"):
+        for element in interface.findall(tag):
+            interface.remove(element)
+    etree.SubElement(interface, "source", {"network": network})
+    return str(etree.tostring(interface, encoding="unicode"))
 
 
-def _mark(domain: etree._Element) -> Mark | None:
-    found = domain.find(f"metadata/{{{NAMESPACE}}}machine")
+def new_interface_xml(mac: str, network: str) -> str:
+    """A card as `domain_xml` makes them."""
+    devices = etree.Element("devices")
+    return str(etree.tostring(_interface(devices, mac, network), encoding="unicode"))
+
+
+def _mark(metadata: etree._Element) -> Mark | None:
+    found = metadata.find(f"{{{NAMESPACE}}}machine")
     if found is None:
         return None
     return Mark(estate=found.get("estate", ""), machine=found.get("id", ""), plan=found.get("plan", ""))
 
 
-def _mib(memory: etree._Element | None) -> int:
-    if memory is None or not memory.text:
-        return 0
-    to_bytes = {"b": 1, "bytes": 1, "KB": 1000, "k": 1024, "KiB": 1024, "MB": 10**6, "M": 2**20, "MiB": 2**20, "G": 2**30, "GiB": 2**30}
-    return int(memory.text) * to_bytes[memory.get("unit", "KiB")] // 2**20
+def _mib(memory: etree._Element) -> int:
+    """libvirt prints KiB, whatever unit a definition was written in."""
+    return int(memory.text) // 1024
 
 
 def _nic(interface: etree._Element) -> ObservedNic:
@@ -167,35 +203,3 @@ def _nic(interface: etree._Element) -> ObservedNic:
         network=source.get("network", "") if source is not None else "",
         mac=mac.get("address", "").lower() if mac is not None else "",
     )
-
-
-def observed_machine(
-    name: str, uuid: str, shape: Shape, live: Shape | None, stats: Mapping[str, int], *, autostart: bool
-) -> ObservedMachine:
-    """Put together what bulk statistics and the definitions say; `live` is the running definition, None when stopped."""
-    state = power_state(stats.get("state.state", libvirt.VIR_DOMAIN_NOSTATE))
-    running = live is not None
-    available, unused = stats.get("balloon.available"), stats.get("balloon.usable", stats.get("balloon.unused"))
-    return ObservedMachine(
-        name=name,
-        uuid=uuid,
-        mark=shape.mark,
-        state=state,
-        vcpus=shape.vcpus,
-        memory_mib=shape.memory_mib,
-        live_vcpus=stats.get("vcpu.current") if running else None,
-        live_memory_mib=stats["balloon.current"] // 1024 if running and "balloon.current" in stats else None,
-        autostart=autostart,
-        nics=shape.nics,
-        live_nics=live.nics if live is not None else None,
-        usage=Usage(
-            cpu_seconds=stats["cpu.time"] / 1e9 if running and "cpu.time" in stats else None,
-            memory_used_mib=(available - unused) // 1024 if available is not None and unused is not None else None,
-            disk_allocated_mib=_allocated_mib(stats),
-        ),
-    )
-
-
-def _allocated_mib(stats: Mapping[str, int]) -> int | None:
-    sizes = [value for key, value in stats.items() if key.startswith("block.") and key.endswith(".physical")]
-    return sum(sizes) // 2**20 if sizes else None

@@ -20,7 +20,7 @@ def kill(pid: int) -> None:
 
 
 def everything() -> set[int]:
-    return {namespace_id(NAMED / name) for name in namespaces.ours()}
+    return set(namespaces.ours().values()) | namespaces.nameless()
 
 
 @pytest.mark.parametrize("daemon", ["libvirtd", "virtlogd", "sshd"])
@@ -73,9 +73,7 @@ def seen_from_outside() -> dict[str, object]:
         "namespaces": run(["ip", "netns"]),
         "routes": run(["ip", "route"]),
         "mounts": sorted(Path("/proc/mounts").read_text().splitlines()),
-        "processes": sorted(
-            {process.command for process in living() if process.network != namespace_id(Path("/proc/self/ns/net"))}
-        ),
+        "processes": [process.arguments for process in processes.inside(everything())],
         "home": layout.home().exists(),
         "run": sorted(path.name for path in Path("/run").iterdir()),
     }

@@ -1,0 +1,94 @@
+"""What each host may promise: physical capacity seen through reservation and overcommit, and what is taken already."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from controlplane.model.estate import Estate, Host
+from controlplane.model.observed import Observation, ObservedMachine
+from controlplane.model.plan import Plan
+from controlplane.model.resources import Resources, total
+from controlplane.planning.identity import machine_uuid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostRoom:
+    """One host as planning sees it. `foreign`: machines that are not ours. `leaving`: ours that no longer are wanted."""
+
+    host: Host
+    answers: bool
+    error: str
+    virtualisation: str
+    physical: Resources
+    promised: Resources
+    foreign: Resources
+    leaving: Resources
+    leaving_machines: tuple[str, ...]
+    others_by_name: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Name to uuid of every machine there that is not of this plan; two machines of one name cannot be on a host."""
+
+    @property
+    def takes_new(self) -> bool:
+        """True when new machines may be placed here."""
+        return self.answers and not self.host.maintenance
+
+    @property
+    def room(self) -> Resources:
+        """What is left for machines of this plan. A leaving machine holds its room until it is really gone."""
+        return self.promised - self.foreign - self.leaving
+
+
+def promised_capacity(host: Host, physical: Resources) -> Resources:
+    """(physical - reserved) x overcommit, never below zero: the ratio applies to what is really for machines."""
+    usable = (physical - host.reserved).overcommitted(host.overcommit)
+    return Resources(vcpus=max(0, usable.vcpus), memory_mib=max(0, usable.memory_mib), disk_gib=max(0, usable.disk_gib))
+
+
+def smaller(one: Resources, other: Resources) -> Resources:
+    """The lesser of both in each dimension."""
+    return Resources(
+        vcpus=min(one.vcpus, other.vcpus),
+        memory_mib=min(one.memory_mib, other.memory_mib),
+        disk_gib=min(one.disk_gib, other.disk_gib),
+    )
+
+
+def rooms_of(estate: Estate, observation: Observation, parent: Plan | None, wanted: frozenset[str]) -> tuple[HostRoom, ...]:
+    """Every host of the estate, by id. `wanted` are the ids of machines that stay or come."""
+    return tuple(_room(host, estate, observation, parent, wanted) for _, host in sorted(estate.hosts.items()))
+
+
+def _room(host: Host, estate: Estate, observation: Observation, parent: Plan | None, wanted: frozenset[str]) -> HostRoom:
+    seen = observation.hosts.get(host.id)
+    if seen is None or not seen.reachable or seen.capacity is None:
+        return HostRoom(
+            host=host,
+            answers=False,
+            error=seen.error if seen is not None and seen.error else "it was not observed",
+            virtualisation="",
+            physical=host.capacity,
+            promised=promised_capacity(host, host.capacity),
+            foreign=Resources(),
+            leaving=Resources(),
+            leaving_machines=(),
+        )
+    physical = smaller(host.capacity, seen.capacity.total)
+    staying = {machine_uuid(estate.id, machine) for machine in wanted}
+    leaving = [m for m in seen.machines if m.mark is not None and m.mark.estate == estate.id and m.uuid not in staying]
+    return HostRoom(
+        host=host,
+        answers=True,
+        error="",
+        virtualisation=seen.capacity.virtualisation,
+        physical=physical,
+        promised=promised_capacity(host, physical),
+        foreign=seen.capacity.used_by_foreign,
+        leaving=total([_size_of(machine, parent) for machine in leaving]),
+        leaving_machines=tuple(sorted(machine.mark.machine for machine in leaving if machine.mark is not None)),
+        others_by_name={machine.name: machine.uuid for machine in seen.machines if machine.uuid not in staying},
+    )
+
+
+def _size_of(machine: ObservedMachine, parent: Plan | None) -> Resources:
+    """As observed; the disk, which observation does not tell per machine, as the accepted plan says."""
+    disks = {planned.uuid: planned.size.disk_gib for planned in parent.machines} if parent is not None else {}
+    return Resources(vcpus=machine.vcpus, memory_mib=machine.memory_mib, disk_gib=disks.get(machine.uuid, 0))
