@@ -52,6 +52,12 @@ def smaller(one: Resources, other: Resources) -> Resources:
     )
 
 
+def physical_capacity(host: Host, reported: Resources) -> Resources:
+    """What the inventory states, capped by what the host reports; 0 GiB reported means that its pool does not exist yet."""
+    disk_gib = reported.disk_gib or host.capacity.disk_gib
+    return smaller(host.capacity, Resources(vcpus=reported.vcpus, memory_mib=reported.memory_mib, disk_gib=disk_gib))
+
+
 def rooms_of(estate: Estate, observation: Observation, parent: Plan | None, wanted: frozenset[str]) -> tuple[HostRoom, ...]:
     """Every host of the estate, by id. `wanted` are the ids of machines that stay or come."""
     return tuple(_room(host, estate, observation, parent, wanted) for _, host in sorted(estate.hosts.items()))
@@ -71,7 +77,7 @@ def _room(host: Host, estate: Estate, observation: Observation, parent: Plan | N
             leaving=Resources(),
             leaving_machines=(),
         )
-    physical = smaller(host.capacity, seen.capacity.total)
+    physical = physical_capacity(host, seen.capacity.total)
     staying = {machine_uuid(estate.id, machine) for machine in wanted}
     leaving = [m for m in seen.machines if m.mark is not None and m.mark.estate == estate.id and m.uuid not in staying]
     return HostRoom(

@@ -253,7 +253,7 @@ class _World:
             most = Resources(
                 vcpus=min(most.vcpus, real.vcpus),
                 memory_mib=min(most.memory_mib, real.memory_mib),
-                disk_gib=min(most.disk_gib, real.disk_gib),
+                disk_gib=min(most.disk_gib, real.disk_gib or most.disk_gib),  # 0: there is no pool to measure yet
             )
         left, ratio = most - host.reserved, host.overcommit
         return Resources(

@@ -13,6 +13,7 @@ from controlplane.model.estate import Estate, Host, LibvirtSource, Network, Serv
 from controlplane.model.observed import HostObservation, Observation
 from controlplane.model.plan import Facts, Plan, PlannedImage, Scalar
 from controlplane.model.resources import Resources
+from controlplane.planning.capacity import physical_capacity
 
 ANSWERS = "answers"
 _PRESENT = "in the inventory"
@@ -159,7 +160,7 @@ def _host_facts(host: Host, seen: HostObservation | None) -> Facts:
         ANSWERS: True,
         "observed.architecture": seen.capacity.architecture,
         "observed.virtualisation": seen.capacity.virtualisation,
-        **_size_facts("observed", seen.capacity.total),
+        **_size_facts("observed", physical_capacity(host, seen.capacity.total)),
         **_size_facts("foreign", seen.capacity.used_by_foreign),
     }
 
