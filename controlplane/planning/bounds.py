@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from controlplane.model.plan import Plan
 
-_DIMENSIONS = ("vcpus", "memory_mib", "disk_gib")
+_DIMENSIONS = {"vcpus": "vCPU", "memory_mib": "memory", "disk_gib": "disk"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ def hosts_used(plan: Plan) -> HostsUsed:
 
     The first is the L1 bound of vector packing (Caprara and Toth 2001) for unequal hosts. Zones and failures are left out.
     """
-    bounds = [(_fewest(plan, dimension), dimension) for dimension in _DIMENSIONS]
+    bounds = [(_fewest(plan, dimension), name) for dimension, name in _DIMENSIONS.items()]
     groups = Counter((machine.system, machine.replica_group) for machine in plan.machines if machine.replica_group)
     bounds += [(size, f"replicas of {name}") for (_, name), size in sorted(groups.items())]
     bound, binding = max(bounds, key=lambda pair: pair[0])

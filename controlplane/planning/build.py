@@ -57,7 +57,9 @@ def build_plan(
         raise InfeasiblePlan((), standing.problems)
     placement = place(standing.to_place, lambda: start().so_far)
     if placement.unplaced:
-        raise InfeasiblePlan(tuple(why_unplaced(draft, placement.so_far) for draft in placement.unplaced), ())
+        raise InfeasiblePlan(
+            tuple(why_unplaced(draft, placement.so_far) for draft in sorted(placement.unplaced, key=lambda draft: draft.id)), ()
+        )
     machines, address_warnings = finished_machines(drafts, placement.so_far, existing, standing.kept, estate, parent)
     return Plan(
         estate=estate.id,
@@ -130,12 +132,18 @@ def _room_warnings(rooms: Sequence[HostRoom]) -> tuple[str, ...]:
     silent = [
         f"host {room.host.id}: does not answer ({room.error}); it takes no new machines" for room in rooms if not room.answers
     ]
+    unseen = [
+        f"host {room.host.id}: its pool {room.host.pool.name} does not exist yet; "
+        f"{room.physical.disk_gib} GiB are believed as declared"
+        for room in rooms
+        if room.answers and not room.disk_seen
+    ]
     leaving = [
         f"host {room.host.id}: machine {machine} bears our mark but is not in this plan; its room is kept until it is removed"
         for room in rooms
         for machine in room.leaving_machines
     ]
-    return (*silent, *leaving)
+    return (*silent, *unseen, *leaving)
 
 
 __all__ = ["InfeasiblePlan", "build_plan"]

@@ -1,10 +1,10 @@
 """What each host may promise: physical capacity seen through reservation and overcommit, and what is taken already."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from controlplane.model.estate import Estate, Host
-from controlplane.model.observed import Observation, ObservedMachine
+from controlplane.model.observed import HostCapacity, Observation, ObservedMachine
 from controlplane.model.plan import Plan
 from controlplane.model.resources import Resources, total
 from controlplane.planning.identity import machine_uuid
@@ -19,6 +19,7 @@ class HostRoom:
     error: str
     virtualisation: str
     physical: Resources
+    disk_seen: bool
     promised: Resources
     foreign: Resources
     leaving: Resources
@@ -37,6 +38,12 @@ class HostRoom:
         return self.promised - self.foreign - self.leaving
 
 
+def physical_capacity(host: Host, seen: HostCapacity, disk_free_gib: int | None) -> Resources:
+    """The lesser of declared and observed; a disk that cannot be seen yet, as there is no pool, is believed as declared."""
+    observed = seen.total if disk_free_gib is not None else replace(seen.total, disk_gib=host.capacity.disk_gib)
+    return smaller(host.capacity, observed)
+
+
 def promised_capacity(host: Host, physical: Resources) -> Resources:
     """(physical - reserved) x overcommit, never below zero: the ratio applies to what is really for machines."""
     usable = (physical - host.reserved).overcommitted(host.overcommit)
@@ -52,18 +59,13 @@ def smaller(one: Resources, other: Resources) -> Resources:
     )
 
 
-def physical_capacity(host: Host, reported: Resources) -> Resources:
-    """What the inventory states, capped by what the host reports; 0 GiB reported means that its pool does not exist yet."""
-    disk_gib = reported.disk_gib or host.capacity.disk_gib
-    return smaller(host.capacity, Resources(vcpus=reported.vcpus, memory_mib=reported.memory_mib, disk_gib=disk_gib))
-
-
 def rooms_of(estate: Estate, observation: Observation, parent: Plan | None, wanted: frozenset[str]) -> tuple[HostRoom, ...]:
     """Every host of the estate, by id. `wanted` are the ids of machines that stay or come."""
-    return tuple(_room(host, estate, observation, parent, wanted) for _, host in sorted(estate.hosts.items()))
+    staying = frozenset(machine_uuid(estate.id, machine) for machine in wanted)
+    return tuple(_room(host, estate, observation, parent, staying) for _, host in sorted(estate.hosts.items()))
 
 
-def _room(host: Host, estate: Estate, observation: Observation, parent: Plan | None, wanted: frozenset[str]) -> HostRoom:
+def _room(host: Host, estate: Estate, observation: Observation, parent: Plan | None, staying: frozenset[str]) -> HostRoom:
     seen = observation.hosts.get(host.id)
     if seen is None or not seen.reachable or seen.capacity is None:
         return HostRoom(
@@ -72,13 +74,13 @@ def _room(host: Host, estate: Estate, observation: Observation, parent: Plan | N
             error=seen.error if seen is not None and seen.error else "it was not observed",
             virtualisation="",
             physical=host.capacity,
+            disk_seen=False,
             promised=promised_capacity(host, host.capacity),
             foreign=Resources(),
             leaving=Resources(),
             leaving_machines=(),
         )
-    physical = physical_capacity(host, seen.capacity.total)
-    staying = {machine_uuid(estate.id, machine) for machine in wanted}
+    physical = physical_capacity(host, seen.capacity, seen.disk_free_gib)
     leaving = [m for m in seen.machines if m.mark is not None and m.mark.estate == estate.id and m.uuid not in staying]
     return HostRoom(
         host=host,
@@ -86,6 +88,7 @@ def _room(host: Host, estate: Estate, observation: Observation, parent: Plan | N
         error="",
         virtualisation=seen.capacity.virtualisation,
         physical=physical,
+        disk_seen=seen.disk_free_gib is not None,
         promised=promised_capacity(host, physical),
         foreign=seen.capacity.used_by_foreign,
         leaving=total([_size_of(machine, parent) for machine in leaving]),

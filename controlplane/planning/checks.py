@@ -31,6 +31,7 @@ def check_plan(plan: Plan, estate: Estate, observation: Observation) -> tuple[Fi
         *_identities(plan),
         *_addresses(plan, estate),
         *world.closed_hosts(),
+        *world.names(),
         *world.zones(),
         *world.capacity(),
         *world.spreading(),
@@ -156,6 +157,15 @@ class _World:
                 text = f"stands on {host.id}, which is in maintenance"
                 yield self._judge((machine,), f"machine {machine.id}", text, "move it before the work begins")
 
+    def names(self) -> Iterator[Finding]:
+        """No other machine of the same name on the host."""
+        for machine in self._machines:
+            seen = self._seen.get(machine.host)
+            for other in seen.machines if seen is not None else ():
+                if other.name == machine.id and other.uuid != machine.uuid:
+                    text = f"has the name of another machine on {machine.host} (uuid {other.uuid})"
+                    yield _critical(f"machine {machine.id}", text, "remove or rename the other")
+
     def zones(self) -> Iterator[Finding]:
         """Grade and network."""
         for machine in self._machines:
@@ -228,12 +238,15 @@ class _World:
     ) -> bool:
         moving = [machine for machine in protected if machine.host in gone]
         staying = [machine for machine in all_machines if machine.host not in gone]
+        taken: dict[str, Resources] = {}
+        for machine in staying:
+            taken[machine.host] = taken.get(machine.host, Resources()) + machine.size
         room: dict[str, Resources] = {}
         for host_id, promised in self._promised.items():
             host = self._estate.hosts[host_id]
             if host_id in gone or host.maintenance or not self._answers(host_id):
                 continue
-            room[host_id] = promised - self._others(host_id) - total([m.size for m in staying if m.host == host_id])
+            room[host_id] = promised - self._others(host_id) - taken.get(host_id, Resources())
         where = {machine.id: machine.host for machine in staying}
         return replaceable(moving, room, lambda machine, host: self._admits(machine, self._estate.hosts[host]), staying, where)
 
@@ -253,7 +266,7 @@ class _World:
             most = Resources(
                 vcpus=min(most.vcpus, real.vcpus),
                 memory_mib=min(most.memory_mib, real.memory_mib),
-                disk_gib=min(most.disk_gib, real.disk_gib or most.disk_gib),  # 0: there is no pool to measure yet
+                disk_gib=most.disk_gib if seen.disk_free_gib is None else min(most.disk_gib, real.disk_gib),
             )
         left, ratio = most - host.reserved, host.overcommit
         return Resources(

@@ -1,9 +1,9 @@
 """The one place that says where a machine may stand, asked of the plan so far and never of the world.
 
 A machine may stand on a host when all of these hold: the host answers and is not in maintenance; it holds the machine's
-confidentiality grade and carries its network; no other machine of its name is there; vCPU, memory and disk fit in what the host may promise; no replica of the
-same group is on the host or in the same failure domain; and after the loss of any hosts that a tier must survive, the
-machines of that tier on them can still be re-placed on the rest (`losses`).
+confidentiality grade and carries its network; no other machine of its name is there; vCPU, memory and disk fit in what the
+host may promise; no replica of the same group is on the host or in the same failure domain; and after the loss of any hosts
+that a tier must survive, the machines of that tier on them can still be re-placed on the rest (`losses`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from controlplane.planning.capacity import HostRoom
 from controlplane.planning.demand import Draft
 from controlplane.planning.losses import Loss, Proof, Stand, losses_for
 
-DIMENSIONS = (("vCPU", "", "vcpus"), ("memory", " MiB", "memory_mib"), ("disk", " GiB", "disk_gib"))
+DIMENSIONS = (("vCPU", ""), ("memory", " MiB"), ("disk", " GiB"))
 
 
 class Rule(StrEnum):
@@ -90,6 +90,10 @@ class PlanSoFar:
     def on(self, host: str) -> tuple[str, ...]:
         """The machines on a host, by id."""
         return tuple(sorted(self._on[host]))
+
+    def in_use(self, host: str) -> bool:
+        """True when a machine of the plan is on the host."""
+        return bool(self._on[host])
 
     def share(self, draft: Draft) -> float:
         """The largest share of the largest host that the machine takes in any dimension."""
@@ -179,7 +183,7 @@ class PlanSoFar:
         free, most = self._stand.free[host_id], self._stand.capacity[host_id]
         return tuple(
             f"{name}: {most[i] - free[i]}{unit} promised, {most[i]} may be"
-            for i, (name, unit, _) in enumerate(DIMENSIONS)
+            for i, (name, unit) in enumerate(DIMENSIONS)
             if free[i] < 0
         )
 
@@ -230,12 +234,18 @@ class PlanSoFar:
         free, most, size = self._stand.free[host_id], self._stand.capacity[host_id], self._stand.sizes[draft.id]
         if size[0] <= free[0] and size[1] <= free[1] and size[2] <= free[2]:
             return
-        for i, (name, unit, _) in enumerate(DIMENSIONS):
+        for i, (name, unit) in enumerate(DIMENSIONS):
             if size[i] > free[i]:
-                held = self._rooms[host_id].leaving_machines
-                waiting = f" (until {', '.join(held)} is removed)" if held else ""
-                text = f"{name}: wants {size[i]}{unit}, {max(0, free[i])} left of {most[i]}{waiting}"
+                text = f"{name}: wants {size[i]}{unit}, {max(0, free[i])} left of {most[i]}{self._held(host_id, i)}"
                 yield Objection(rule=Rule.CAPACITY, text=text)
+
+    def _held(self, host_id: str, dimension: int) -> str:
+        """Who holds room on a host beside machines of this plan."""
+        room = self._rooms[host_id]
+        foreign = as_tuple(room.foreign)[dimension]
+        notes = [f"foreign machines hold {foreign}"] if foreign else []
+        notes += [f"until {', '.join(room.leaving_machines)} is removed"] if room.leaving_machines else []
+        return f" ({'; '.join(notes)})" if notes else ""
 
     def _spread_objections(self, draft: Draft, host: Host) -> Iterator[Objection]:
         group = _group(draft)

@@ -78,8 +78,11 @@ def demand_of(estate: Estate) -> Demand:
                     f"machine {server.id}: asked for twice, by server {server.id} and as a wanted machine; rename one"
                 )
             else:
-                missing = _missing(draft)
-                problems += missing
+                problems += _missing(draft)
+                if draft.method is Method.COLD and not draft.mac:
+                    warnings.append(
+                        f"server {server.id}: moves as it is, but no `mac` is declared; its guest may name its card anew"
+                    )
                 machine = draft.id
                 drafts[draft.id] = draft
         servers.append(

@@ -160,7 +160,7 @@ def _host_facts(host: Host, seen: HostObservation | None) -> Facts:
         ANSWERS: True,
         "observed.architecture": seen.capacity.architecture,
         "observed.virtualisation": seen.capacity.virtualisation,
-        **_size_facts("observed", physical_capacity(host, seen.capacity.total)),
+        **_size_facts("observed", physical_capacity(host, seen.capacity, seen.disk_free_gib)),
         **_size_facts("foreign", seen.capacity.used_by_foreign),
     }
 

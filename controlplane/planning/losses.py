@@ -164,12 +164,13 @@ def _assign(machine: str, proof: Proof, stand: Stand, lost: frozenset[str], *, r
     for host in stand.eligible[machine]:
         if host in lost:
             continue
-        free, taken = stand.free[host], proof.taken.get(host)
+        free, most, taken = stand.free[host], stand.capacity[host], proof.taken.get(host)
         if taken is not None:
             free = _minus(free, taken)
-        if not _fits(size, free):
+        vcpus, memory, disk = free
+        if size[0] > vcpus or size[1] > memory or size[2] > disk:
             continue
-        left = _least_left(free, stand.capacity[host])
+        left = min(vcpus / (most[0] or 1), memory / (most[1] or 1), disk / (most[2] or 1))
         rank = (host in avoided, -left if roomy else left, host)
         if best is None or rank < best:
             best = rank
@@ -185,10 +186,6 @@ def _hosts_of_group(machine: str, group: tuple[str, str], proof: Proof, stand: S
     """Hosts that hold, or would take, another replica of the same group."""
     members = stand.members.get(group, {})
     return frozenset(proof.target.get(other, "") if host in lost else host for other, host in members.items() if other != machine)
-
-
-def _least_left(free: Amount, capacity: Amount) -> float:
-    return min(free[i] / capacity[i] if capacity[i] else 0.0 for i in range(3))
 
 
 def _fits(size: Amount, room: Amount) -> bool:

@@ -50,7 +50,7 @@ def _greedy(drafts: Sequence[Draft], so_far: PlanSoFar, order: _Order, rank: _Ra
 
 def _place_one(draft: Draft, so_far: PlanSoFar, hosts: Sequence[str], rank: _Rank) -> bool:
     """Hosts in use first, so that few are used; among them as the policy ranks."""
-    ordered = sorted(hosts, key=lambda host: (not so_far.on(host), *rank(so_far, draft, host), host))
+    ordered = sorted(hosts, key=lambda host: (not so_far.in_use(host), *rank(so_far, draft, host), host))
     return any(so_far.try_place(draft, host) for host in ordered)
 
 
@@ -167,7 +167,7 @@ def _score(attempt: Placement) -> tuple[object, ...]:
 
 
 def _used(so_far: PlanSoFar) -> list[str]:
-    return [host for host in so_far.hosts if so_far.on(host)]
+    return [host for host in so_far.hosts if so_far.in_use(host)]
 
 
 def _left_shares(so_far: PlanSoFar, host: str) -> tuple[float, float, float]:

@@ -25,7 +25,7 @@ def replaceable(
     ordered = sorted(machines, key=lambda m: (-max(x / y for x, y in zip(_tuple(m.size), most, strict=True)), m.id))
     for roomy in (True, False):
         budget = [_STEPS]
-        if _search(ordered, dict(room), admits, hosts_of_group, roomy, budget):
+        if _search(ordered, dict(room), admits, hosts_of_group, most, roomy, budget):
             return True
     return False
 
@@ -35,6 +35,7 @@ def _search(
     room: dict[str, Resources],
     admits: Callable[[PlannedMachine, str], bool],
     hosts_of_group: Mapping[tuple[str, str], set[str]],
+    most: Sequence[int],
     roomy: bool,
     budget: list[int],
 ) -> bool:
@@ -44,8 +45,8 @@ def _search(
     avoided = hosts_of_group.get((machine.system, machine.replica_group), set()) if machine.replica_group else set()
     candidates = [host for host in room if machine.size.fits_in(room[host]) and admits(machine, host)]
 
-    def rank(host: str) -> tuple[bool, int, str]:
-        left = min(_tuple(room[host]))
+    def rank(host: str) -> tuple[bool, float, str]:
+        left = min(free / whole for free, whole in zip(_tuple(room[host]), most, strict=True))
         return (host in avoided, -left if roomy else left, host)
 
     for host in sorted(candidates, key=rank):
@@ -53,7 +54,7 @@ def _search(
             return False
         budget[0] -= 1
         room[host] -= machine.size
-        if _search(rest, room, admits, hosts_of_group, roomy, budget):
+        if _search(rest, room, admits, hosts_of_group, most, roomy, budget):
             return True
         room[host] += machine.size
     return False

@@ -1,0 +1,125 @@
+"""The shipped inventories are planned in full, with hosts that answer as declared, and the plan passes its check."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from controlplane.cli.plan import write_whole
+from controlplane.errors import KasumiError
+from controlplane.inventory import load
+from controlplane.model.document import plan_from_json
+from controlplane.model.finding import Severity
+from controlplane.model.plan import PlannedImage
+from controlplane.planning.build import build_plan
+from controlplane.planning.checks import check_plan
+from controlplane.planning.difference import diff_plans
+from controlplane.settings import load as load_settings
+from controlplane.settings import resource
+from controlplane.store import open_store
+from tests.planning.estates import SEEN_AT, applied, observed
+
+TEST_HOST = Path(__file__).parents[1] / "providers" / "test_host.xml"
+
+
+@pytest.mark.parametrize("name", ["lab", "kasumigaseki"])
+def test_a_shipped_inventory_has_a_plan(name):
+    made = load(resource("inventories") / name)
+    images = {
+        each.id: PlannedImage(id=each.id, file=each.file, format=each.format, sha256="ab" * 32, os=each.os)
+        for each in made.images.values()
+    }
+    seen = observed(made)
+    plan = build_plan(made, seen, None, images=images, authorized_keys=())
+    assert plan.machines
+    assert [str(f) for f in check_plan(plan, made, seen) if f.severity is Severity.CRITICAL] == []
+    again = build_plan(made, applied(made, plan), plan, images=images, authorized_keys=())
+    assert diff_plans(plan, again).is_empty
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path):
+    file = tmp_path / "plan.json"
+    write_whole(file, "計画\n")
+    assert file.read_text(encoding="utf-8") == "計画\n"
+    assert list(tmp_path.iterdir()) == [file]
+    with pytest.raises(KasumiError, match="choose another file with -o"):
+        write_whole(tmp_path / "absent" / "plan.json", "x")
+
+
+@pytest.fixture
+def controller(tmp_path, monkeypatch):
+    """A controller whose two hosts are libvirt's own test driver; returns a way to run a verb."""
+    inventory = tmp_path / "inventory"
+    shutil.copytree(resource("inventories") / "lab", inventory)
+    image, key = tmp_path / "debian-12.qcow2", tmp_path / "id.pub"
+    image.write_bytes(b"image")
+    key.write_text("ssh-ed25519 AAAA test\n")
+    estate_file, hosts_file = inventory / "group_vars" / "all" / "estate.yml", inventory / "10-hosts.yml"
+    text = estate_file.read_text(encoding="utf-8")
+    text = text.replace("/var/lib/kasumi-lab/images/debian-12.qcow2", str(image))
+    estate_file.write_text(text.replace("/var/lib/kasumi-lab/ssh/id_ed25519.pub", str(key)), encoding="utf-8")
+    hosts = hosts_file.read_text(encoding="utf-8")
+    hosts_file.write_text(re.sub(r"uri: \S+", f"uri: test://{TEST_HOST}", hosts), encoding="utf-8")
+    environment = os.environ | {"KASUMI_HOME": str(tmp_path / "home"), "KASUMI_INVENTORY": str(inventory), "NO_COLOR": "1"}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "controlplane", *arguments]
+        return subprocess.run(
+            command, capture_output=True, text=True, env=environment, cwd=Path(__file__).parents[2], check=False
+        )
+
+    run.inventory = inventory
+    run.home = tmp_path / "home"
+    return run
+
+
+def test_plan_show_and_diff(controller, tmp_path):
+    file = tmp_path / "plan.json"
+    done = controller("plan", "-o", str(file))
+    assert done.returncode == 0, done.stderr
+    assert "4 to add, 0 to change, 0 to move, 0 to remove" in done.stdout
+    assert controller("show", str(file)).stdout == done.stdout
+    shown = json.loads(controller("show", str(file), "-o", "json").stdout)
+    assert (shown["schema_version"], len(shown["plan"]["machines"])) == (1, 4)
+    assert len(controller("show", str(file), "-o", "csv").stdout.splitlines()) == 5
+    again = controller("plan", "-o", "-")
+    assert again.stdout == file.read_text(encoding="utf-8")
+    same = controller("diff", str(file), str(file), "--detailed-exitcode")
+    assert (same.returncode, "0 to add, 0 to change, 0 to move, 0 to remove, 4 unchanged" in same.stdout) == (0, True)
+    assert controller("diff", "accepted", str(file)).returncode == 1
+
+
+def test_diff_with_the_accepted_plan(controller, tmp_path):
+    file, changed = tmp_path / "plan.json", tmp_path / "changed.json"
+    assert controller("plan", "-o", str(file)).returncode == 0
+    settings = load_settings(home=controller.home, inventory=controller.inventory)
+    store = open_store(settings)
+    store.accept_plan(plan_from_json(file.read_text(encoding="utf-8"), "x"), actor="test", at=SEEN_AT)
+    store.close()
+    portal = controller.inventory / "20-mic.yml"
+    portal.write_text(portal.read_text(encoding="utf-8").replace("memory: 768MiB", "memory: 896MiB"), encoding="utf-8")
+    done = controller("plan", "-o", str(changed))
+    assert done.returncode == 0, done.stderr
+    assert " ~ staff-db-1 on " in done.stdout
+    assert "size.memory_mib: 768 -> 896" in done.stdout
+    difference = controller("diff", "accepted", str(changed), "--detailed-exitcode")
+    assert difference.returncode == 2
+    assert "0 to add, 1 to change, 0 to move, 0 to remove, 3 unchanged" in difference.stdout
+    document = json.loads(controller("diff", "accepted", str(changed), "-o", "json").stdout)["difference"]
+    assert [change["machine"]["id"] for change in document["changed"]] == ["staff-db-1"]
+
+
+def test_no_plan_no_file(controller, tmp_path):
+    portal = controller.inventory / "20-mic.yml"
+    portal.write_text(portal.read_text(encoding="utf-8").replace("memory: 768MiB", "memory: 64GiB"), encoding="utf-8")
+    file = tmp_path / "plan.json"
+    done = controller("plan", "-o", str(file))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "machine staff-db-1 (system staff-db, grade 2, tier standard) wants 1 vCPU, 65536 MiB" in done.stderr
+    assert "hv1: memory: wants 65536 MiB" in done.stderr
+    assert not file.exists()
