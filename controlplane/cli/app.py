@@ -6,7 +6,7 @@ import typer
 from typer.exceptions import TyperException
 
 from controlplane import __version__
-from controlplane.cli import apply, diff, inventory, migrate, plan, reconcile, show, status
+from controlplane.cli import apply, configure, diff, evidence, inventory, lab, migrate, plan, reconcile, serve, show, status
 from controlplane.errors import ExitCode, KasumiError
 
 CLICK_USAGE = 2
@@ -39,10 +39,14 @@ app.command("plan")(plan.plan)
 app.command("show")(show.show)
 app.command("diff")(diff.diff)
 app.command("apply")(apply.apply)
+app.command("configure")(configure.configure)
 app.add_typer(inventory.app, name="inventory")
+app.add_typer(lab.app, name="lab")
 app.add_typer(migrate.app, name="migrate")
 app.command("reconcile")(reconcile.reconcile)
 app.command("status")(status.status)
+app.command("serve")(serve.serve)
+app.command("evidence")(evidence.evidence)
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from controlplane.errors import ExitCode, RefusedError
 from controlplane.execution.converge import Convergence, Permissions, Watcher, converge
 from controlplane.execution.drift import Memory, differences, unplanned_foreign
-from controlplane.execution.inputs import planned_images
+from controlplane.execution.inputs import authorized_keys, planned_images
 from controlplane.execution.journal import EvidenceJournal
 from controlplane.execution.observe import observe_hosts, targets_of_plan
 from controlplane.model.document import digest
@@ -49,7 +49,7 @@ def apply_plan(
     with store.controller_lock(plan.estate, verb="apply"):
         before = observe_hosts(targets_of_plan(plan))
         _refuse_other_parent(plan, plan_digest, store.accepted_plan(plan.estate))
-        moved = moved_facts(plan, input_facts(estate, before, planned_images(estate)))
+        moved = moved_facts(plan, input_facts(estate, before, planned_images(estate), authorized_keys(estate)))
         if moved:
             raise RefusedError(_stale_text(moved))
         memory = memory_of(store, plan.estate)

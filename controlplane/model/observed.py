@@ -80,7 +80,10 @@ class ObservedNetwork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostCapacity:
-    """Physical capacity; disk is that of the pool's file system. `used_by_foreign`: allocated to domains not ours."""
+    """Physical capacity. `used_by_foreign`: allocated to domains not ours.
+
+    Disk is that of the pool's file system, 0 while there is no pool to measure.
+    """
 
     total: Resources
     used_by_foreign: Resources

@@ -64,7 +64,7 @@ def build_plan(
     return Plan(
         estate=estate.id,
         parent=digest(parent) if parent is not None else "",
-        inputs=input_facts(estate, observation, images),
+        inputs=input_facts(estate, observation, images, authorized_keys),
         access=PlannedAccess(
             user=estate.access.user,
             authorized_keys=authorized_keys,

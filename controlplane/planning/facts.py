@@ -30,9 +30,11 @@ class MovedFact:
     touches: tuple[str, ...]
 
 
-def input_facts(estate: Estate, observation: Observation, images: Mapping[str, PlannedImage]) -> dict[str, Facts]:
+def input_facts(
+    estate: Estate, observation: Observation, images: Mapping[str, PlannedImage], authorized_keys: tuple[str, ...]
+) -> dict[str, Facts]:
     """Flat facts per entity: `estate`, and `KIND/ID` of each server, machine, system, host, network, image and tier."""
-    facts: dict[str, Facts] = {"estate": _estate_facts(estate)}
+    facts: dict[str, Facts] = {"estate": _estate_facts(estate, authorized_keys)}
     facts |= {f"server/{server.id}": _server_facts(server) for server in estate.servers.values()}
     facts |= {f"machine/{machine.id}": _machine_facts(machine) for machine in estate.machines.values()}
     facts |= {f"system/{system.id}": _system_facts(system) for system in estate.systems.values()}
@@ -84,7 +86,7 @@ def _is_observed(name: str) -> bool:
     return name.split(".", maxsplit=1)[0] in {"observed", "foreign"}
 
 
-def _estate_facts(estate: Estate) -> Facts:
+def _estate_facts(estate: Estate, authorized_keys: tuple[str, ...]) -> Facts:
     access = estate.access
     return {
         "id": estate.id,
@@ -92,6 +94,7 @@ def _estate_facts(estate: Estate) -> Facts:
         "access.identity_file": access.identity_file,
         "access.ssh_config": access.ssh_config,
         "access.authorized_key_files": " ".join(access.authorized_key_files),
+        "access.authorized_keys": ", ".join(authorized_keys),
     }
 
 

@@ -155,7 +155,7 @@ def test_a_disk_that_cannot_be_seen_yet_is_believed_as_declared_and_no_fact_move
     assert plan.hosts[0].physical.disk_gib == 100
     assert any("pool kasumi does not exist yet; 100 GiB are believed as declared" in text for text in plan.warnings)
     assert check_plan(plan, given, fresh) == ()
-    assert moved_facts(plan, input_facts(given, applied(given, plan), IMAGES)) == ()
+    assert moved_facts(plan, input_facts(given, applied(given, plan), IMAGES, plan.access.authorized_keys)) == ()
 
 
 def test_foreign_machines_are_named_where_they_hold_the_room():

@@ -6,11 +6,11 @@ import pytest
 
 from controlplane.model.estate import Disposition
 from controlplane.planning.facts import input_facts, moved_facts
-from tests.planning.estates import IMAGES, applied, machine, observed, planned, silent, size, small_estate
+from tests.planning.estates import IMAGES, KEYS, applied, machine, observed, planned, silent, size, small_estate
 
 
-def moved(plan, made, seen=None, images=IMAGES):
-    facts = moved_facts(plan, input_facts(made, seen or observed(made), images))
+def moved(plan, made, seen=None, images=IMAGES, keys=KEYS):
+    facts = moved_facts(plan, input_facts(made, seen or observed(made), images, keys))
     return [(fact.entity, fact.field, fact.planned, fact.now, fact.touches) for fact in facts]
 
 
@@ -96,3 +96,9 @@ def test_a_host_that_was_silent_and_answers_counts_only_where_machines_are_plann
     made = small_estate()
     plan = planned(made, observed(made, **silent("hv3")))
     assert moved(plan, made) == []
+
+
+def test_another_public_key_touches_every_machine(plan):
+    [(entity, field, _, now, touches)] = moved(plan, small_estate(), keys=("ssh-ed25519 AAAAnew other",))
+    assert (entity, field, now) == ("estate", "access.authorized_keys", "ssh-ed25519 AAAAnew other")
+    assert touches == tuple(sorted(machine.id for machine in plan.machines))
