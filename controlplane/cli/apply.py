@@ -29,7 +29,9 @@ def read_plan(file: Path) -> Plan:
 def apply(
     plan_file: Path = typer.Argument(..., metavar="PLAN", help="A file written by `kasumi plan`."),
     yes: bool = typer.Option(False, "--yes", help="Also remove machines that left the plan, with the disks made for them."),
-    per_host: int = typer.Option(Permissions().machines_per_host, "--per-host", min=1, max=64, help="Machines at once on one host."),
+    per_host: int = typer.Option(
+        Permissions().machines_per_host, "--per-host", min=1, max=64, help="Machines at once on one host."
+    ),
     output: Format = FORMAT_OPTION,
     home: OptionalPath = HOME_OPTION,
     inventory: OptionalPath = INVENTORY_OPTION,
@@ -42,7 +44,9 @@ def apply(
     session = Session(home=home, inventory=inventory)
     plan = read_plan(plan_file)
     if plan.estate != session.estate.id:
-        raise KasumiError(f"{plan_file} is for estate {plan.estate}, the inventory is of {session.estate.id}; name the right --inventory")
+        raise KasumiError(
+            f"{plan_file} is for estate {plan.estate}, the inventory is of {session.estate.id}; name the right --inventory"
+        )
     say(f"plan {digest(plan)[:12]} for estate {plan.estate}: {len(plan.machines)} machines on {len(plan.hosts)} hosts")
     began = time.monotonic()
     with StepProgress("apply") as watch:

@@ -53,4 +53,6 @@ def sentence(attempt: Attempt, *, verb: str, machines: int, seconds: float) -> s
     parts += [f"{counts[result]} {result.value}" for result in (Result.FAILED, Result.UNREACHABLE, Result.LEFT) if counts[result]]
     reached = hosts - len(done.unreachable)
     foreign = f"{attempt.foreign} foreign machines left alone"
-    return f"{verb}: {', '.join(parts)}; {machines} machines planned, {reached} of {hosts} hosts reached, {foreign}; {seconds:.1f} s"
+    return (
+        f"{verb}: {', '.join(parts)}; {machines} machines planned, {reached} of {hosts} hosts reached, {foreign}; {seconds:.1f} s"
+    )

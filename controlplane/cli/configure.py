@@ -37,11 +37,15 @@ class PrintedProgress(Watcher):
 
 
 def configure(
-    machines: list[str] = typer.Argument(None, metavar="[MACHINE]…", help="Machines to configure; all made from an image when left out."),
+    machines: list[str] = typer.Argument(
+        None, metavar="[MACHINE]…", help="Machines to configure; all made from an image when left out."
+    ),
     check: bool = typer.Option(False, "--check", help="Say what would change; change nothing."),
     diff: bool = typer.Option(False, "--diff", help="Show differences of files."),
     tags: list[str] = typer.Option([], "--tags", help="Only tasks with this tag, such as a control of the policy (KSP-TIME-1)."),
-    accept_new_host_keys: bool = typer.Option(False, "--accept-new-host-keys", help="Record changed host keys as the hypervisor shows them."),
+    accept_new_host_keys: bool = typer.Option(
+        False, "--accept-new-host-keys", help="Record changed host keys as the hypervisor shows them."
+    ),
     output: Format = FORMAT_OPTION,
     home: OptionalPath = HOME_OPTION,
     inventory: OptionalPath = INVENTORY_OPTION,
@@ -62,5 +66,7 @@ def configure(
         say(f"{'unreachable' if failure.unreachable else 'failed'} {failure.host}: {failure.task}: {failure.message}")
     emit("machines", [{"machine": host, **counts} for host, counts in sorted(result.hosts.items())], _COLUMNS, output)
     changed = sum(counts["changed"] for counts in result.hosts.values())
-    say(f"configure: {changed} {'would change' if check else 'changed'} on {len(result.hosts)} machines, strategy {result.strategy}")
+    say(
+        f"configure: {changed} {'would change' if check else 'changed'} on {len(result.hosts)} machines, strategy {result.strategy}"
+    )
     return int(exit_code_of(result))

@@ -25,7 +25,9 @@ def evidence(
         return ExitCode.DONE
     broken = session.store.first_broken_evidence(session.estate.id)
     if broken is not None:
-        raise KasumiError(f"evidence of {session.estate.id}: broken at record {broken}; restore the database and find out who changed it")
+        raise KasumiError(
+            f"evidence of {session.estate.id}: broken at record {broken}; restore the database and find out who changed it"
+        )
     last = session.store.evidence(session.estate.id, limit=1)
     seal = f"{last[-1].number} records, last digest {last[-1].digest}" if last else "no records yet"
     say(f"evidence of {session.estate.id} is whole: {seal}")

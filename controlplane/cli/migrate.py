@@ -11,7 +11,7 @@ from controlplane.errors import ExitCode, RefusedError
 from controlplane.execution import migrate as stage
 from controlplane.execution.reconcile import accepted
 from controlplane.model.document import to_data
-from controlplane.model.migration import Migration
+from controlplane.model.migration import Migration, Phase
 from controlplane.model.plan import Method
 
 app = typer.Typer(no_args_is_help=True, help="Move a machine with its disk from its old host; revertible until finalize.")
@@ -23,21 +23,22 @@ COLUMNS = ("machine", "phase", "copied_bytes", "source_sha256", "target_sha256",
 
 @app.command()
 def start(
-    machine: str = MACHINE_ARGUMENT, yes: bool = YES_OPTION, home: OptionalPath = HOME_OPTION, inventory: OptionalPath = INVENTORY_OPTION
+    machine: str = MACHINE_ARGUMENT,
+    yes: bool = YES_OPTION,
+    home: OptionalPath = HOME_OPTION,
+    inventory: OptionalPath = INVENTORY_OPTION,
 ) -> int:
     """Shut the source down, copy its disk, prove the copy, define the target. The outage begins here. Resumes when repeated."""
     session = Session(home=home, inventory=inventory)
     record = session.store.migration(session.estate.id, machine)
-    if record is None or record.phase is stage.Phase.ROLLED_BACK:
+    if record is None or record.phase is Phase.ROLLED_BACK:
         _, origin, target = stage.planned_move(accepted(session.store, session.estate.id), machine)
         _confirm(f"{machine}: {origin.domain} on {origin.uri} is shut down now and its disk is copied to {target.id}", yes)
     return _act(session, machine, stage.start, f"`kasumi migrate cutover {machine}` boots the target")
 
 
 @app.command()
-def cutover(
-    machine: str = MACHINE_ARGUMENT, home: OptionalPath = HOME_OPTION, inventory: OptionalPath = INVENTORY_OPTION
-) -> int:
+def cutover(machine: str = MACHINE_ARGUMENT, home: OptionalPath = HOME_OPTION, inventory: OptionalPath = INVENTORY_OPTION) -> int:
     """Boot the target on an overlay of the proven copy and wait until its services answer."""
     session = Session(home=home, inventory=inventory)
     return _act(session, machine, stage.cutover, f"`kasumi migrate finalize {machine}` closes the way back, `rollback` takes it")
@@ -45,19 +46,28 @@ def cutover(
 
 @app.command()
 def rollback(
-    machine: str = MACHINE_ARGUMENT, yes: bool = YES_OPTION, home: OptionalPath = HOME_OPTION, inventory: OptionalPath = INVENTORY_OPTION
+    machine: str = MACHINE_ARGUMENT,
+    yes: bool = YES_OPTION,
+    home: OptionalPath = HOME_OPTION,
+    inventory: OptionalPath = INVENTORY_OPTION,
 ) -> int:
     """Stop the target and start the source again. What the target wrote since cutover stays on the target only."""
     session = Session(home=home, inventory=inventory)
     record = session.store.migration(session.estate.id, machine)
     if record is not None and record.cut_over_at is not None:
-        _confirm(f"{machine}: the source does not have what was written on the target since {record.cut_over_at:%Y-%m-%d %H:%M:%S%z}", yes)
+        _confirm(
+            f"{machine}: the source does not have what was written on the target since {record.cut_over_at:%Y-%m-%d %H:%M:%S%z}",
+            yes,
+        )
     return _act(session, machine, stage.rollback, "the source runs again")
 
 
 @app.command()
 def finalize(
-    machine: str = MACHINE_ARGUMENT, yes: bool = YES_OPTION, home: OptionalPath = HOME_OPTION, inventory: OptionalPath = INVENTORY_OPTION
+    machine: str = MACHINE_ARGUMENT,
+    yes: bool = YES_OPTION,
+    home: OptionalPath = HOME_OPTION,
+    inventory: OptionalPath = INVENTORY_OPTION,
 ) -> int:
     """Close the way back. The source stays on its old host, stopped and untouched."""
     session = Session(home=home, inventory=inventory)

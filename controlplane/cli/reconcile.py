@@ -36,9 +36,7 @@ def reconcile(
     machines = len(accepted(session.store, session.estate.id).machines)
     began = time.monotonic()
     with StepProgress("reconcile") as watch:
-        attempt = reconcile_once(
-            session.store, session.estate.id, actor=session.actor, watch=watch, permissions=Permissions()
-        )
+        attempt = reconcile_once(session.store, session.estate.id, actor=session.actor, watch=watch, permissions=Permissions())
     seconds = time.monotonic() - began
     if output is Format.TABLE:
         show_attempt(attempt, verb="reconcile", machines=machines, seconds=seconds)

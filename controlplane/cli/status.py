@@ -18,7 +18,7 @@ def status(output: Format = FORMAT_OPTION, home: OptionalPath = HOME_OPTION, inv
     found = look(session.store, session.estate.id)
     hosts = [_host(found, host.id) for host in found.plan.hosts]
     machines = [_machine(found, machine) for machine in found.plan.machines]
-    migrations = [
+    migrations: list[dict[str, object]] = [
         {"machine": m.machine, "phase": m.phase.value, "problem": m.problem} for m in session.store.migrations(found.plan.estate)
     ]
     drift = [drift_record(item) for item in found.drift]

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -301,5 +301,5 @@ def _unified(diff: Mapping[str, Any]) -> str:
     if "prepared" in diff:
         return str(diff["prepared"])
     before, after = (str(diff.get(side) or "").splitlines() for side in ("before", "after"))
-    header = (str(diff.get(f"{side}_header") or side) for side in ("before", "after"))
-    return "\n".join(difflib.unified_diff(before, after, *header, lineterm=""))
+    old, new = (str(diff.get(f"{side}_header") or side) for side in ("before", "after"))
+    return "\n".join(difflib.unified_diff(before, after, old, new, lineterm=""))

@@ -55,7 +55,9 @@ class SshShell:
         except (TimeoutError, OSError, EOFError, paramiko.SSHException) as error:
             self.close()
             why = str(error) or type(error).__name__
-            raise UnreachableError(f"{self.place}: `{command[0]}` was cut off or gave no answer within {timeout_seconds:g} s: {why}") from None
+            raise UnreachableError(
+                f"{self.place}: `{command[0]}` was cut off or gave no answer within {timeout_seconds:g} s: {why}"
+            ) from None
         return Completed(status=status, stdout=stdout, stderr=stderr)
 
     def close(self) -> None:
@@ -83,13 +85,15 @@ class SshShell:
                 self._config.get("hostname", self.place),
                 port=self._port or int(self._config.get("port", "22")),
                 username=self._user or self._config.get("user"),
-                key_filename=[str(Path(key).expanduser()) for key in keys if Path(key).expanduser().is_file()] or None,
+                key_filename=[str(Path(key).expanduser()) for key in keys if Path(key).expanduser().is_file()] or None,  # type: ignore[arg-type]
                 timeout=_CONNECT_SECONDS,
                 banner_timeout=_CONNECT_SECONDS,
                 auth_timeout=_CONNECT_SECONDS,
             )
         except paramiko.BadHostKeyException as error:
-            raise KasumiError(f"{self.place}: its host key is not the one on record ({error}); find out why before going on") from None
+            raise KasumiError(
+                f"{self.place}: its host key is not the one on record ({error}); find out why before going on"
+            ) from None
         except (paramiko.SSHException, OSError) as error:
             client.close()
             raise UnreachableError(f"{self.place}: ssh: {error}; see that the host is up and its key in known_hosts") from None

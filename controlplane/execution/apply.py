@@ -37,9 +37,7 @@ def memory_of(store: Store, estate: str) -> Memory:
     )
 
 
-def apply_plan(
-    plan: Plan, estate: Estate, store: Store, *, actor: str, watch: Watcher, permissions: Permissions
-) -> Attempt:
+def apply_plan(plan: Plan, estate: Estate, store: Store, *, actor: str, watch: Watcher, permissions: Permissions) -> Attempt:
     """Accept the plan and converge to it. Run again at any time: what is done is left alone.
 
     Raises RefusedError when the plan is stale, built on another accepted plan, or would remove machines without
@@ -95,7 +93,9 @@ def record_look(plan: Plan, store: Store, observation: Observation) -> tuple[Dri
 
 def exit_code_of(done: Convergence) -> ExitCode:
     """Never better than the worst outcome; machines that wait for their migration are no failure."""
-    wrong = [outcome for outcome in done.outcomes if outcome.result is not Result.DONE and outcome.drift.action is not Action.MIGRATE]
+    wrong = [
+        outcome for outcome in done.outcomes if outcome.result is not Result.DONE and outcome.drift.action is not Action.MIGRATE
+    ]
     if any(outcome.result is Result.FAILED for outcome in wrong):
         return ExitCode.PARTLY_FAILED if done.changed else ExitCode.FAILED
     if done.unreachable or any(outcome.result is Result.UNREACHABLE for outcome in wrong):
@@ -124,7 +124,11 @@ def _stale_text(moved: tuple[MovedFact, ...]) -> str:
     ]
     if len(moved) > _SHOWN_FACTS:
         lines.append(f"  and {len(moved) - _SHOWN_FACTS} more")
-    return "the plan is stale, these facts moved since:\n" + "\n".join(lines) + "\nnothing was changed; plan again with `kasumi plan`"
+    return (
+        "the plan is stale, these facts moved since:\n"
+        + "\n".join(lines)
+        + "\nnothing was changed; plan again with `kasumi plan`"
+    )
 
 
 def _removal_text(leaving: list[Drift]) -> str:

@@ -60,7 +60,9 @@ def configure(plan: Plan, wish: Wish, store: Store, settings: Settings, *, actor
     """
     machines = chosen_machines(plan, wish.machines)
     if not machines:
-        raise KasumiError("configure: the accepted plan has no machine made from an image; name a machine to configure a migrated one")
+        raise KasumiError(
+            "configure: the accepted plan has no machine made from an image; name a machine to configure a migrated one"
+        )
     run = store.begin_run(plan.estate, "configure", digest(plan), actor, datetime.now(UTC))
     result: PushResult | None = None
     try:
@@ -142,7 +144,9 @@ def _await_ssh(machines: Sequence[PlannedMachine]) -> None:
                 break
             except OSError as error:
                 if time.monotonic() > deadline:
-                    raise UnreachableError(f"machine {machine.id}: no ssh at {address} ({error}); look at its network and packet filter") from None
+                    raise UnreachableError(
+                        f"machine {machine.id}: no ssh at {address} ({error}); look at its network and packet filter"
+                    ) from None
                 time.sleep(_LOOK_SECONDS)
 
 

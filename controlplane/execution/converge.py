@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
 from controlplane.errors import KasumiError, UnreachableError
@@ -134,7 +135,9 @@ class _Host:
             return [self._leave(drift) for drift in drifts], self.before
         provider = self.target.open()
         try:
-            outcomes = self._networks(provider, [drift for drift in drifts if drift.what.startswith("network") and self._is_network(drift)])
+            outcomes = self._networks(
+                provider, [drift for drift in drifts if drift.what.startswith("network") and self._is_network(drift)]
+            )
             outcomes += self._all_machines(provider, [drift for drift in drifts if not self._is_network(drift)])
             after = observation_or_error(self.target.id, provider.observe, OBSERVE_DEADLINE_SECONDS)
         finally:
@@ -157,7 +160,7 @@ class _Host:
         return [
             self._leave(drift)
             if self._left(drift)
-            else self._step([drift], lambda drift=drift: provider.ensure_network(planned[drift.subject]), NETWORK_SECONDS)[0]
+            else self._step([drift], partial(provider.ensure_network, planned[drift.subject]), NETWORK_SECONDS)[0]
             for drift in drifts
         ]
 
@@ -165,7 +168,9 @@ class _Host:
         by_machine: dict[str, list[Drift]] = {}
         for drift in drifts:
             by_machine.setdefault(drift.subject, []).append(drift)
-        created = [self.machines[subject] for subject, group in by_machine.items() if any(d.action is Action.CREATE for d in group)]
+        created = [
+            self.machines[subject] for subject, group in by_machine.items() if any(d.action is Action.CREATE for d in group)
+        ]
         problem = self._prepare(provider, created) if created else None
         outcomes: list[Outcome] = []
         with ThreadPoolExecutor(max_workers=self.permissions.machines_per_host) as pool:
@@ -178,12 +183,8 @@ class _Host:
         try:
             with_deadline(provider.ensure_storage, seconds=NETWORK_SECONDS, what=f"storage pool on {self.target.id}")
             for image in sorted({machine.image for machine in created if machine.method is Method.IMAGE}):
-                planned = self.images[image]
-                with_deadline(
-                    lambda planned=planned: provider.ensure_image(planned),
-                    seconds=IMAGE_SECONDS,
-                    what=f"image {image} on {self.target.id}",
-                )
+                place = partial(provider.ensure_image, self.images[image])
+                with_deadline(place, seconds=IMAGE_SECONDS, what=f"image {image} on {self.target.id}")
         except KasumiError as error:
             return error
         return None
@@ -260,7 +261,10 @@ class _Host:
                 replace(outcome, result=Result.UNREACHABLE, message=after.error) if outcome.result is Result.DONE else outcome
                 for outcome in outcomes
             ]
-        left = {(drift.subject, drift.what): drift for drift in differences(self.plan, Observation(hosts={after.host: after}), self.memory)}
+        left = {
+            (drift.subject, drift.what): drift
+            for drift in differences(self.plan, Observation(hosts={after.host: after}), self.memory)
+        }
         checked: list[Outcome] = []
         for outcome in outcomes:
             still = left.pop((outcome.drift.subject, outcome.drift.what), None)

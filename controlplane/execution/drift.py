@@ -126,8 +126,7 @@ def _shape_drift(plan: Plan, machine: PlannedMachine, host: HostObservation, see
             yield _drift(host, machine.id, what, _nics_text(wanted_nics), _nics_text(found_nics), Action.RECONNECT)
             break
     if seen.autostart != machine.autostart:
-        wanted, found = _on_off(machine.autostart), _on_off(seen.autostart)
-        yield _drift(host, machine.id, "autostart", wanted, found, Action.SET_AUTOSTART)
+        yield _drift(host, machine.id, "autostart", _on_off(machine.autostart), _on_off(seen.autostart), Action.SET_AUTOSTART)
 
 
 def _surplus(plan: Plan, host: HostObservation, memory: Memory) -> Iterator[Drift]:

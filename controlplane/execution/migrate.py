@@ -84,7 +84,8 @@ class Move:
             actor=self.actor,
             action=f"migrate:{what}",
             subject=self.machine.id,
-            detail={"plan": digest(self.plan), "source": f"{self.origin.uri}#{self.origin.domain}", "host": self.target.id} | detail,
+            detail={"plan": digest(self.plan), "source": f"{self.origin.uri}#{self.origin.domain}", "host": self.target.id}
+            | detail,
             at=datetime.now(UTC),
         )
 
@@ -111,7 +112,15 @@ def with_move(plan: Plan, machine_id: str, store: Store, *, actor: str, say: Say
     ):
         return act(
             Move(
-                plan=plan, machine=machine, origin=origin, target=target, source=source, host=host, store=store, actor=actor, say=say
+                plan=plan,
+                machine=machine,
+                origin=origin,
+                target=target,
+                source=source,
+                host=host,
+                store=store,
+                actor=actor,
+                say=say,
             )
         )
 
@@ -145,7 +154,9 @@ def cutover(move: Move) -> Migration:
         move.say(f"migrate {move.machine.id}: {record.phase.value} already, nothing to do")
         return record
     if record.phase is not Phase.READY:
-        raise RefusedError(f"machine {move.machine.id}: cutover wants phase ready, found {record.phase.value}; `kasumi migrate start` first")
+        raise RefusedError(
+            f"machine {move.machine.id}: cutover wants phase ready, found {record.phase.value}; `kasumi migrate start` first"
+        )
     return _attempt(move, record, _cut_over)
 
 
@@ -169,7 +180,9 @@ def finalize(move: Move) -> Migration:
     if record.phase is not Phase.CUT_OVER:
         raise RefusedError(f"machine {move.machine.id}: finalize wants phase cut-over, found {record.phase.value}")
     if _target_state(move) is not PowerState.RUNNING:
-        raise RefusedError(f"machine {move.machine.id}: finalize wants a running target; `kasumi reconcile --once` or roll back first")
+        raise RefusedError(
+            f"machine {move.machine.id}: finalize wants a running target; `kasumi reconcile --once` or roll back first"
+        )
     return move.enter(record, Phase.FINALIZED)
 
 
@@ -292,7 +305,9 @@ def _roll_back(move: Move, record: Migration) -> Migration:
         move.host.stop(move.ref, force_after_seconds=TARGET_SHUTDOWN_SECONDS)
     state = _target_state(move)
     if state not in {None, PowerState.STOPPED}:
-        raise KasumiError(f"machine {move.machine.id}: the target is still {state}; the source was not started, two never run at once")
+        raise KasumiError(
+            f"machine {move.machine.id}: the target is still {state}; the source was not started, two never run at once"
+        )
     move.evidence("starting-source", {"target_writes_lost_since": str(record.cut_over_at or "none")})
     move.source.start(record.source_domain, uuid=record.source_uuid)
     move.source.set_autostart(record.source_domain, uuid=record.source_uuid, autostart=record.source_was_autostart)

@@ -18,7 +18,11 @@ def preflight(
     plan: Plan, machine: PlannedMachine, origin: LibvirtSource, target: HostTarget, source: SourceMachine, seen: HostObservation
 ) -> None:
     """Raises RefusedError that lists every obstacle; nothing was touched then."""
-    problems = [*_source_problems(machine, source), *_target_problems(machine, seen), *_host_problems(plan, origin, target, source)]
+    problems = [
+        *_source_problems(machine, source),
+        *_target_problems(machine, seen),
+        *_host_problems(plan, origin, target, source),
+    ]
     if problems:
         text = "\n".join(f"  {problem}" for problem in problems)
         raise RefusedError(f"machine {machine.id} cannot be migrated now:\n{text}\nnothing was touched")
@@ -31,10 +35,14 @@ def _source_problems(machine: PlannedMachine, source: SourceMachine) -> list[str
     if len(source.disks) != 1:
         problems.append(f"source {source.name}: wanted one disk, found {len(source.disks)}; the cold method moves one disk")
     if source.firmware != "bios":
-        problems.append(f"source {source.name}: wanted BIOS boot, found {source.firmware}; the cold method does not carry its variables")
+        problems.append(
+            f"source {source.name}: wanted BIOS boot, found {source.firmware}; the cold method does not carry its variables"
+        )
     planned = {nic.mac for nic in machine.nics}
     if planned != set(source.macs):
-        problems.append(f"source {source.name}: planned MAC {sorted(planned)}, found {sorted(source.macs)}; correct `mac` in the inventory")
+        problems.append(
+            f"source {source.name}: planned MAC {sorted(planned)}, found {sorted(source.macs)}; correct `mac` in the inventory"
+        )
     problems.extend(
         f"source disk {disk.path}: {disk.size_bytes / _GIB:.1f} GiB do not fit the planned {machine.size.disk_gib} GiB; plan more"
         for disk in source.disks
@@ -59,7 +67,9 @@ def _host_problems(plan: Plan, origin: LibvirtSource, target: HostTarget, source
             with closing(shell_of_uri(uri, ssh_config=plan.access.ssh_config)) as shell:
                 lacking = missing_tools(shell, tools)
                 if lacking:
-                    problems.append(f"host {shell.place}: lacks {', '.join(lacking)}; install qemu-utils, libnbd-bin and openssl there")
+                    problems.append(
+                        f"host {shell.place}: lacks {', '.join(lacking)}; install qemu-utils, libnbd-bin and openssl there"
+                    )
                 free = free_bytes(shell, target.pool.path) if uri == target.uri else needed
                 if free < needed:
                     problems.append(

@@ -27,7 +27,9 @@ def accepted(store: Store, estate: str) -> Plan:
     """The accepted plan. Raises KasumiError when there is none yet."""
     plan = store.accepted_plan(estate)
     if plan is None:
-        raise KasumiError(f"estate {estate}: no plan was accepted yet; make one with `kasumi plan -o FILE` and `kasumi apply FILE`")
+        raise KasumiError(
+            f"estate {estate}: no plan was accepted yet; make one with `kasumi plan -o FILE` and `kasumi apply FILE`"
+        )
     return plan
 
 

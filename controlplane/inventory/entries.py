@@ -146,7 +146,9 @@ def _read_host(document: Document, path: KeyPath, variables: object, entries: En
             found = _entry(schema.ServerEntry, document, where, value, entries, name=name, ministry=ministry, system=system)
             if not system:
                 place = document.key_place(where)
-                entries.findings.append(place.finding(where, "stands in no system", "put the server into a group with kasumi_system"))
+                entries.findings.append(
+                    place.finding(where, "stands in no system", "put the server into a group with kasumi_system")
+                )
             entries.servers.extend(found)
         elif key == "kasumi_host":
             entries.hosts.extend(_entry(schema.HostEntry, document, where, value, entries, name=name))
@@ -171,7 +173,15 @@ def _id_of(group: str, prefix: str, document: Document, path: KeyPath, entries: 
 
 
 def _entry(
-    model: type[M], document: Document, path: KeyPath, value: object, entries: Entries, *, name: str, ministry: str = "", system: str = ""
+    model: type[M],
+    document: Document,
+    path: KeyPath,
+    value: object,
+    entries: Entries,
+    *,
+    name: str,
+    ministry: str = "",
+    system: str = "",
 ) -> list[Entry]:
     try:
         schema.valid_id(name)
@@ -183,7 +193,11 @@ def _entry(
     except ValidationError as error:
         entries.findings.extend(_findings(error, model, document, path))
         broken = frozenset(str(problem["loc"][0]) for problem in error.errors(include_url=False) if problem["loc"])
-        sound = {key: inner for key, inner in value.items() if key not in broken and key in model.model_fields} if isinstance(value, dict) else {}
+        sound = (
+            {key: inner for key, inner in value.items() if key not in broken and key in model.model_fields}
+            if isinstance(value, dict)
+            else {}
+        )
         checked = model.with_stand_ins(sound)
     return [Entry(id=name, model=checked, document=document, path=path, ministry=ministry, system=system, broken=broken)]
 

@@ -23,7 +23,9 @@ KeyPath = tuple[str | int, ...]
 _TRAP_BOOLEAN = re.compile(r"^(?:yes|no|on|off)$", re.IGNORECASE)
 _INTEGER = re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$")
 _FLOAT = re.compile(r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$")
-_ODD_NUMBER = re.compile(r"^[-+]?(?:0[0-9_]+|0[xXbBoO][0-9a-fA-F_]+|[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?|[0-9][0-9,_]*_[0-9_,]*)$")
+_ODD_NUMBER = re.compile(
+    r"^[-+]?(?:0[0-9_]+|0[xXbBoO][0-9a-fA-F_]+|[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?|[0-9][0-9,_]*_[0-9_,]*)$"
+)
 _DATE = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
 _QUOTED = frozenset({"'", '"', "|", ">"})
 _SPECIAL = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
@@ -41,7 +43,9 @@ class Place:
     def finding(self, path: KeyPath, what: str, remedy: str) -> Finding:
         """A critical finding here; `path` is shown dotted."""
         dotted = ".".join(str(part) for part in path) or "(document)"
-        return Finding(severity=Severity.CRITICAL, where=f"{self.file}:{self.line}:{self.column}: {dotted}", what=what, remedy=remedy)
+        return Finding(
+            severity=Severity.CRITICAL, where=f"{self.file}:{self.line}:{self.column}: {dotted}", what=what, remedy=remedy
+        )
 
 
 @dataclass(slots=True)
@@ -75,7 +79,9 @@ def read_document(file: Path, shown: str) -> Document:
         document.findings.append(start.finding((), f"cannot be read: {error.strerror}", "correct its permissions"))
         return document
     if len(raw) > MAX_FILE_BYTES:
-        document.findings.append(start.finding((), f"has {len(raw)} bytes, at most {MAX_FILE_BYTES} are read", "split it by ministry"))
+        document.findings.append(
+            start.finding((), f"has {len(raw)} bytes, at most {MAX_FILE_BYTES} are read", "split it by ministry")
+        )
         return document
     try:
         text = raw.decode("utf-8-sig")
@@ -127,7 +133,7 @@ class _Reader:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self._value(item, (*path, index)) for index, item in enumerate(node.value)]
-        return self._scalar(node, path)
+        return self._scalar(str(node.value), node, path)
 
     def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, object]:
         result: dict[str, object] = {}
@@ -145,16 +151,17 @@ class _Reader:
             result[key] = self._value(value_node, inner)
         return result
 
-    def _scalar(self, node: yaml.ScalarNode, path: KeyPath) -> object:
-        text = str(node.value)
-        if node.style in _QUOTED or node.tag.startswith("!"):
+    def _scalar(self, text: str, node: yaml.Node, path: KeyPath) -> object:
+        if getattr(node, "style", None) in _QUOTED or node.tag.startswith("!"):
             return text
         if text in _SPECIAL:
             return None
         if text in _BOOLEANS:
             return _BOOLEANS[text]
         if _TRAP_BOOLEAN.match(text):
-            return self._trap(node, path, f"{text} means {'true' if text.lower() in {'yes', 'on'} else 'false'} to Ansible and text to others")
+            return self._trap(
+                node, path, f"{text} means {'true' if text.lower() in {'yes', 'on'} else 'false'} to Ansible and text to others"
+            )
         if _INTEGER.match(text):
             return int(text) if len(text) < 20 else text
         if _ODD_NUMBER.match(text):
@@ -168,7 +175,7 @@ class _Reader:
                 return text
         return text
 
-    def _trap(self, node: yaml.ScalarNode, path: KeyPath, what: str) -> str:
+    def _trap(self, node: yaml.Node, path: KeyPath, what: str) -> str:
         if any(str(part).startswith("kasumi_") for part in path):
             self._find(node, path, what, "put it in quotes, or write true, false or a plain decimal number")
         return str(node.value)

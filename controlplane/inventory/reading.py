@@ -17,7 +17,9 @@ class InventoryError(KasumiError):
     def __init__(self, directory: Path, findings: tuple[Finding, ...]) -> None:
         lines = "\n".join(str(finding) for finding in findings)
         count = f"{len(findings)} mistake{'s' if len(findings) != 1 else ''}"
-        super().__init__(f"inventory {directory}: {count}; correct and run `kasumi inventory check` again\n{lines}", ExitCode.FAILED)
+        super().__init__(
+            f"inventory {directory}: {count}; correct and run `kasumi inventory check` again\n{lines}", ExitCode.FAILED
+        )
         self.findings = findings
 
 
@@ -60,14 +62,21 @@ def _estate(entries: Entries) -> words.Estate:
         systems={e.id: _system(e, e.model) for e in entries.systems},
         servers={e.id: _server(e, e.model) for e in entries.servers},
         machines={
-            name: _machine(name, system.id, machine) for system in entries.systems for name, machine in system.model.machines.items()
+            name: _machine(name, system.id, machine)
+            for system in entries.systems
+            for name, machine in system.model.machines.items()
         },
         sites={e.id: words.Site(id=e.id, name=e.model.name) for e in entries.sites},
         hosts={e.id: _host(e, e.model) for e in entries.hosts},
         networks={e.id: _network(e) for e in entries.networks},
         images={
             e.id: words.Image(
-                id=e.id, file=e.model.file, format=e.model.format, os=e.model.os, sha256=e.model.sha256 or "", min_disk_gib=e.model.min_disk
+                id=e.id,
+                file=e.model.file,
+                format=e.model.format,
+                os=e.model.os,
+                sha256=e.model.sha256 or "",
+                min_disk_gib=e.model.min_disk,
             )
             for e in entries.images
         },

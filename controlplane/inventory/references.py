@@ -13,7 +13,15 @@ from controlplane.model.finding import Finding, Severity
 def reference_findings(entries: Entries) -> Iterator[Finding]:
     """Every finding of this kind; nothing is said about fields that failed by themselves already."""
     yield from _estate(entries)
-    for kind in (entries.tiers, entries.sites, entries.networks, entries.images, entries.ministries, entries.systems, entries.hosts):
+    for kind in (
+        entries.tiers,
+        entries.sites,
+        entries.networks,
+        entries.images,
+        entries.ministries,
+        entries.systems,
+        entries.hosts,
+    ):
         yield from _unique(kind)
     yield from _unique([*entries.servers, *_machines(entries)])
     yield from _networks(entries)
@@ -36,7 +44,9 @@ def _machines(entries: Entries) -> list[Entry]:
 
 
 def _estate(entries: Entries) -> Iterator[Finding]:
-    if not entries.estate and not any("kasumi_estate" in finding.where or "directory" in finding.what for finding in entries.findings):
+    if not entries.estate and not any(
+        "kasumi_estate" in finding.where or "directory" in finding.what for finding in entries.findings
+    ):
         yield Finding(
             severity=Severity.CRITICAL, where="group_vars/all", what="no kasumi_estate", remedy="say id, name and access there"
         )
@@ -55,7 +65,9 @@ def _unique(kind: Iterable[Entry]) -> Iterator[Finding]:
             first[entry.id] = entry
 
 
-def _resolves(entry: Entry, value: str, kind: str, known: Iterable[str], *path: str | int, required: bool = True) -> Iterator[Finding]:
+def _resolves(
+    entry: Entry, value: str, kind: str, known: Iterable[str], *path: str | int, required: bool = True
+) -> Iterator[Finding]:
     if not value and not required:
         return
     names = list(known)
@@ -85,7 +97,9 @@ def _networks(entries: Entries) -> Iterator[Finding]:
                 yield entry.finding(f"range {text!r} is not inside {cidr}", remedy, "reserved", index)
         for other, owner in seen:
             if cidr.overlaps(other):
-                yield entry.finding(f"{cidr} overlaps {other} of network {owner.id}", "give each network its own addresses", "cidr")
+                yield entry.finding(
+                    f"{cidr} overlaps {other} of network {owner.id}", "give each network its own addresses", "cidr"
+                )
         seen.append((cidr, entry))
 
 
@@ -139,7 +153,9 @@ def _servers(entries: Entries) -> Iterator[Finding]:
         if server.disposition is Disposition.REPLATFORM and not server.image:
             yield entry.finding("replatform needs the image of the new machine", "add `image: IMAGE`", "disposition")
         if server.disposition in {Disposition.REHOST, Disposition.REPLATFORM} and not server.network:
-            yield entry.finding(f"{server.disposition.value} needs the network of the machine", "add `network: NETWORK`", "disposition")
+            yield entry.finding(
+                f"{server.disposition.value} needs the network of the machine", "add `network: NETWORK`", "disposition"
+            )
         if server.disposition is Disposition.REHOST and server.source is not None:
             for what, value in (("address", server.address), ("mac", server.mac)):
                 if not value:
@@ -181,7 +197,9 @@ def _addresses(entries: Entries) -> Iterator[Finding]:
 def _in_network(entry: Entry, address: str, network: NetworkEntry) -> Iterator[Finding]:
     cidr, ip = IPv4Network(network.cidr), IPv4Address(address)
     if ip not in cidr:
-        yield entry.finding(f"address {address} is outside network {entry.model.network} ({cidr})", "correct one of them", "address")
+        yield entry.finding(
+            f"address {address} is outside network {entry.model.network} ({cidr})", "correct one of them", "address"
+        )
     elif address == network.gateway:
         yield entry.finding(f"address {address} is the gateway of its network", "give it another", "address")
     elif ip in {cidr.network_address, cidr.broadcast_address}:

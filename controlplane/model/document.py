@@ -57,12 +57,16 @@ def plan_from_json(text: str, where: str) -> Plan:
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
-        raise KasumiError(f"{where}:{error.lineno}:{error.colno}: not a plan: {error.msg}; make one with `kasumi plan -o FILE`") from None
+        raise KasumiError(
+            f"{where}:{error.lineno}:{error.colno}: not a plan: {error.msg}; make one with `kasumi plan -o FILE`"
+        ) from None
     if not isinstance(document, dict) or "schema_version" not in document:
         raise KasumiError(f"{where}: not a plan: no schema_version; make one with `kasumi plan -o FILE`")
     version = document["schema_version"]
     if version != PLAN_SCHEMA_VERSION:
-        raise KasumiError(f"{where}: plan schema version {version}, this kasumi reads {PLAN_SCHEMA_VERSION}; plan again with this version")
+        raise KasumiError(
+            f"{where}: plan schema version {version}, this kasumi reads {PLAN_SCHEMA_VERSION}; plan again with this version"
+        )
     stated = document.pop("digest", None)
     try:
         plan = _PLAN.validate_python(document)

@@ -7,7 +7,6 @@ from lxml import etree
 
 from controlplane.errors import KasumiError
 from controlplane.model.migration import SourceDisk
-from controlplane.model.observed import PowerState
 from controlplane.providers.libvirt_connection import Connection
 from controlplane.providers.libvirt_domain import power_state, read_xml
 from controlplane.providers.source import SourceMachine

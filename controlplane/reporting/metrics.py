@@ -6,6 +6,7 @@ Values of a host come from the last look at which it answered and are left out f
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
@@ -21,7 +22,8 @@ _GIB = 2**30
 _YEN = 1000
 _GONE = frozenset({Disposition.RETIRE, Disposition.MERGE, Disposition.REHOST, Disposition.REPLATFORM})
 
-Rows = Mapping[tuple[str, ...], float]
+Rows = Mapping[Any, float]
+"""Label values to number."""
 
 
 def collect(state: State) -> Iterator[Metric]:
@@ -36,7 +38,9 @@ def collect(state: State) -> Iterator[Metric]:
     yield from _drift(state)
     yield from _migrations(state)
     yield from _runs(state)
-    yield _gauge("audit_chain_valid", "1 when the evidence chain was whole at the last check.", (), {(): float(state.evidence_whole)})
+    yield _gauge(
+        "audit_chain_valid", "1 when the evidence chain was whole at the last check.", (), {(): float(state.evidence_whole)}
+    )
 
 
 def _info() -> Metric:
@@ -62,7 +66,9 @@ def _counter(name: str, text: str, labels: tuple[str, ...], rows: Rows) -> Metri
 def _hosts(state: State) -> Iterator[Metric]:
     latest, good = state.latest.hosts, state.good.hosts
     host = ("host",)
-    yield _gauge("host_up", "1 when the host answered at the last look.", host, {(h,): float(o.reachable) for h, o in latest.items()})
+    yield _gauge(
+        "host_up", "1 when the host answered at the last look.", host, {(h,): float(o.reachable) for h, o in latest.items()}
+    )
     yield _gauge(
         "host_observation_timestamp_seconds",
         "When the host last answered; the other host metrics are of then.",
@@ -76,10 +82,15 @@ def _hosts(state: State) -> Iterator[Metric]:
         {(h,): (state.at - o.observed_at).total_seconds() for h, o in good.items()},
     )
     yield _gauge(
-        "host_observation_duration_seconds", "How long the last look took.", host, {(h,): o.duration_seconds for h, o in latest.items()}
+        "host_observation_duration_seconds",
+        "How long the last look took.",
+        host,
+        {(h,): o.duration_seconds for h, o in latest.items()},
     )
     answering = {h: o for h, o in latest.items() if o.reachable and o.capacity is not None}
-    info = GaugeMetricFamily(f"{PREFIX}_host_info", "What the host is.", labels=("host", "hypervisor", "version", "virtualisation"))
+    info = GaugeMetricFamily(
+        f"{PREFIX}_host_info", "What the host is.", labels=("host", "hypervisor", "version", "virtualisation")
+    )
     for h, o in sorted(answering.items()):
         if o.capacity is not None:
             info.add_metric((h, o.capacity.hypervisor, o.capacity.version, o.capacity.virtualisation), 1)
@@ -91,7 +102,9 @@ def _host_capacity(answering: Mapping[str, HostObservation]) -> Iterator[Metric]
     host = ("host",)
     totals = {h: o.capacity.total for h, o in answering.items() if o.capacity is not None}
     yield _gauge("host_cpus", "CPUs the host reports.", host, {(h,): t.vcpus for h, t in totals.items()})
-    yield _gauge("host_memory_capacity_bytes", "Memory the host reports.", host, {(h,): t.memory_mib * _MIB for h, t in totals.items()})
+    yield _gauge(
+        "host_memory_capacity_bytes", "Memory the host reports.", host, {(h,): t.memory_mib * _MIB for h, t in totals.items()}
+    )
     yield _gauge(
         "pool_capacity_bytes", "Size of the file system of our pool.", host,
         {(h,): t.disk_gib * _GIB for h, t in totals.items() if t.disk_gib},
@@ -192,7 +205,9 @@ def _ministries(plan: Plan, state: State) -> Iterator[Metric]:
         ("ministry_allocated_memory_bytes", "Memory the accepted plan gives the ministry.", "memory_mib", _MIB),
         ("ministry_allocated_storage_bytes", "Disk the accepted plan gives the ministry.", "disk_gib", _GIB),
     ):
-        yield _gauge(name, text, label, {(m,): sum(getattr(x.size, field) for x in own) * factor for m, own in by_ministry.items()})
+        yield _gauge(
+            name, text, label, {(m,): sum(getattr(x.size, field) for x in own) * factor for m, own in by_ministry.items()}
+        )
     seen = {m.uuid: m for host in state.latest.hosts.values() for m in host.machines}
     memory: dict[tuple[str, ...], float] = {}
     cpu: dict[tuple[str, ...], float] = {}
@@ -227,9 +242,17 @@ def _migrations(state: State) -> Iterator[Metric]:
     counts: Counter[tuple[str, ...]] = Counter((ministry.get(m.machine, "unknown"), m.phase.value) for m in state.migrations)
     yield _gauge("migrations", "Migrations by phase.", ("ministry", "state"), dict(counts))
     label = ("machine",)
-    yield _gauge("migration_data_size_bytes", "Size of the disk to move.", label, {(m.machine,): m.disk.size_bytes for m in state.migrations})
     yield _gauge(
-        "migration_data_processed_bytes", "Bytes of the disk moved so far.", label, {(m.machine,): m.copied_bytes for m in state.migrations}
+        "migration_data_size_bytes",
+        "Size of the disk to move.",
+        label,
+        {(m.machine,): m.disk.size_bytes for m in state.migrations},
+    )
+    yield _gauge(
+        "migration_data_processed_bytes",
+        "Bytes of the disk moved so far.",
+        label,
+        {(m.machine,): m.copied_bytes for m in state.migrations},
     )
 
 

@@ -22,7 +22,9 @@ def landing_page(state: State) -> str:
     parts = [
         f"<p>Estate <b>{escape(state.estate)}</b>, {plan}, at {state.at:%Y-%m-%d %H:%M:%S} UTC. <a href='/metrics'>/metrics</a></p>",
         "<h2>Hosts</h2>",
-        _table(("host", "state", "last answer", "machines", "problem"), [_host(state, host) for host in sorted(state.latest.hosts)]),
+        _table(
+            ("host", "state", "last answer", "machines", "problem"), [_host(state, host) for host in sorted(state.latest.hosts)]
+        ),
         "<h2>Differences from the plan</h2>",
         _table(("host", "subject", "what", "wanted", "found", "action"), drift) if drift else "<p class='good'>none</p>",
         "<h2>Machines</h2>",
@@ -35,7 +37,9 @@ def landing_page(state: State) -> str:
             [[r.verb, r.actor, f"{r.started_at:%Y-%m-%d %H:%M:%S}", r.result or "running"] for r in state.runs[:10]],
         ),
     ]
-    head = f"<meta charset='utf-8'><meta name='viewport' content='width=device-width'><title>kasumi</title><style>{_STYLE}</style>"
+    head = (
+        f"<meta charset='utf-8'><meta name='viewport' content='width=device-width'><title>kasumi</title><style>{_STYLE}</style>"
+    )
     return f"<!doctype html><html lang='en'><head>{head}</head><body><h1>Kasumigaseki control plane</h1>{''.join(parts)}</body></html>"
 
 
@@ -53,7 +57,13 @@ def _cell(text: str) -> str:
 def _host(state: State, host: str) -> list[str]:
     seen, good = state.latest.hosts[host], state.good.hosts.get(host)
     age = f"{(state.at - good.observed_at).total_seconds():.0f} s ago" if good is not None else "never"
-    return [host, "up" if seen.reachable else "not reached", age, str(len(seen.machines)) if seen.reachable else "unknown", seen.error]
+    return [
+        host,
+        "up" if seen.reachable else "not reached",
+        age,
+        str(len(seen.machines)) if seen.reachable else "unknown",
+        seen.error,
+    ]
 
 
 def _machines(state: State) -> list[list[str]]:

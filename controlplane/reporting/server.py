@@ -51,7 +51,7 @@ class _StateCollector(Collector):
 
 def make_server(address: tuple[str, int], read: Callable[[], State]) -> ThreadingHTTPServer:
     """A server that is bound and not yet serving."""
-    disable_created_metrics()
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_StateCollector(read))
 

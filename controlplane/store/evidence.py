@@ -46,7 +46,10 @@ class EvidenceChain:
         with self._one_at_a_time, self._engine.begin() as connection:
             self._lock(connection)
             last = connection.execute(
-                select(evidence.c.number, evidence.c.digest).where(evidence.c.estate == estate).order_by(evidence.c.number.desc()).limit(1)
+                select(evidence.c.number, evidence.c.digest)
+                .where(evidence.c.estate == estate)
+                .order_by(evidence.c.number.desc())
+                .limit(1)
             ).first()
             number, previous = (last.number + 1, last.digest) if last is not None else (1, FIRST)
             content: dict[str, object] = {

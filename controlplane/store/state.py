@@ -98,7 +98,9 @@ class Store:
             ]
             if new:
                 connection.execute(insert(machines), new)
-        self.append_evidence(plan.estate, actor=actor, action="plan:accepted", subject=name, detail={"parent": plan.parent}, at=at)
+        self.append_evidence(
+            plan.estate, actor=actor, action="plan:accepted", subject=name, detail={"parent": plan.parent}, at=at
+        )
 
     def plan(self, estate: str, digest_prefix: str) -> Plan:
         """An accepted plan, also of the past, by the beginning of its digest. Raises KasumiError when none or several fit."""
@@ -134,7 +136,9 @@ class Store:
             )
             good = connection.scalar(select(func.max(observations.c.id)).where(mine & (observations.c.reachable == 1)))
             if oldest is not None:
-                connection.execute(delete(observations).where(mine, observations.c.id <= oldest, observations.c.id != (good or 0)))
+                connection.execute(
+                    delete(observations).where(mine, observations.c.id <= oldest, observations.c.id != (good or 0))
+                )
 
     def latest_observation(self, estate: str) -> Observation:
         """The last look at each host, whether it answered or not."""

@@ -50,7 +50,9 @@ def running_sshd(folder: Path) -> Iterator[Sshd]:
         f"  StrictHostKeyChecking yes\n  Port {port}\n"
     )
     Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    with subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "sshd_config")], stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        ["/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "sshd_config")], stderr=subprocess.DEVNULL
+    ) as process:
         try:
             deadline = time.monotonic() + 10
             while True:

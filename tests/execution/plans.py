@@ -61,9 +61,17 @@ def plan(*machines: PlannedMachine, hosts: tuple[str, ...] = ("hv1", "hv2")) -> 
         systems=(),
         hosts=tuple(
             PlannedHost(
-                id=host, uri=f"qemu+ssh://{host}/system", site="east", rack="r1", pool=POOL, virtualisation="qemu",
-                physical=nothing, promised_capacity=nothing, allocated_before=nothing, allocated_after=nothing,
-            )  # fmt: skip
+                id=host,
+                uri=f"qemu+ssh://{host}/system",
+                site="east",
+                rack="r1",
+                pool=POOL,
+                virtualisation="qemu",
+                physical=nothing,
+                promised_capacity=nothing,
+                allocated_before=nothing,
+                allocated_after=nothing,
+            )
             for host in hosts
         ),
         networks=tuple(PlannedNetwork(host=host, network="shared", name="kasumi-shared", bridge="br-shared") for host in hosts),

@@ -73,7 +73,9 @@ def test_a_foreign_namesake_is_refused_not_replaced():
     assert "foreign machine with uuid 99999999" in text
 
 
-@pytest.mark.parametrize("mark", [None, Mark(estate="elsewhere", machine="web1", plan="0"), Mark(estate="test", machine="x", plan="0")])
+@pytest.mark.parametrize(
+    "mark", [None, Mark(estate="elsewhere", machine="web1", plan="0"), Mark(estate="test", machine="x", plan="0")]
+)
 def test_our_uuid_without_our_mark_is_refused(mark):
     [(_, what, _, action)] = found(look(host("hv1", seen(WEB, mark=mark, state=PowerState.STOPPED)), host("hv2")))
     assert (what, action) == ("owner", Action.REFUSE)

@@ -149,9 +149,9 @@ def test_many_threads_make_one_chain(store):
 def test_the_lock_keeps_a_second_controller_out_and_says_who(store, settings):
     other = open_store(settings)
     with store.controller_lock("test", verb="apply"):
-        with pytest.raises(LockedError, match=rf'test: another controller is at work .*"apply", "pid": {os.getpid()}') as caught:
-            with other.controller_lock("test", verb="reconcile"):
-                pass
+        refused = pytest.raises(LockedError, match=rf'test: another controller is at work .*"apply", "pid": {os.getpid()}')
+        with refused as caught, other.controller_lock("test", verb="reconcile"):
+            pass
         assert caught.value.exit_code == 75
         with other.controller_lock("test/web1", verb="migrate"):
             pass
