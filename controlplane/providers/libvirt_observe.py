@@ -18,7 +18,6 @@ from dataclasses import replace
 from typing import TypeVar
 
 import libvirt
-from lxml import etree
 
 from controlplane.errors import KasumiError, UnreachableError
 from controlplane.model.observed import HostCapacity, ObservedMachine, ObservedNetwork, PowerState, Usage

@@ -7,7 +7,6 @@ from lxml import etree
 
 from controlplane.errors import KasumiError
 from controlplane.model.migration import SourceDisk
-from controlplane.model.observed import PowerState
 from controlplane.providers.libvirt_connection import Connection
 from controlplane.providers.libvirt_domain import power_state, read_xml
 from controlplane.providers.source import SourceMachine
@@ -52,8 +51,8 @@ class LibvirtSourceHost:
                 now = time.monotonic()
                 if now > deadline:
                     raise KasumiError(
-                        f"source {name}: asked to shut down, still running after {timeout_seconds:.0f} s; shut it down from inside, "
-                        "then run the same command again"
+                        f"source {name}: asked to shut down, still running after {timeout_seconds:.0f} s; shut it down "
+                        "from inside, then run the same command again"
                     )
                 if now >= press_at:
                     self._press(domain)
