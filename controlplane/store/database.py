@@ -24,7 +24,9 @@ def open_database(url: str) -> Engine:
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise KasumiError("KASUMI_DATABASE_URL: not a database URL; wanted sqlite:///FILE or postgresql://USER@HOST/NAME") from None
+        raise KasumiError(
+            "KASUMI_DATABASE_URL: not a database URL; wanted sqlite:///FILE or postgresql://USER@HOST/NAME"
+        ) from None
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     elif parsed.get_backend_name() == "sqlite" and parsed.database:
@@ -79,6 +81,8 @@ def _upgrade(engine: Engine, shown: str) -> None:
         if current == scripts.get_current_head():
             return
         if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
-            raise KasumiError(f"database {shown}: its schema {current} is of a newer kasumi; use that version or another database")
+            raise KasumiError(
+                f"database {shown}: its schema {current} is of a newer kasumi; use that version or another database"
+            )
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
