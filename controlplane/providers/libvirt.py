@@ -256,6 +256,7 @@ class LibvirtProvider:
                 virtualisation=self._domain_type(connection),
                 network_names=names,
                 root_path=root,
+                os=image.os if image is not None else "",
                 seed_path=self._storage.replace_content(seed_volume(machine.id), seed_iso(seed)) if seed is not None else None,
             )
         )

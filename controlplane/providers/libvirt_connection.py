@@ -74,7 +74,7 @@ class Connection:
 
     @contextmanager
     def errors(self, what: str) -> Iterator[None]:
-        """Work with `open` inside. Raises UnreachableError for a lost or refused connection, KasumiError for any other refusal."""
+        """Work with `open` inside. Raises UnreachableError for a lost or refused connection, KasumiError for the rest."""
         began_in = self._round
         try:
             yield

@@ -66,17 +66,18 @@ def domain_xml(
     network_names: Mapping[str, str],
     root_path: str,
     seed_path: str | None,
+    os: str = "",
 ) -> str:
-    """The definition of a planned machine; `virtualisation` is kvm, qemu or test."""
+    """The definition of a planned machine; `virtualisation` is kvm, qemu or test, `os` an image's (empty: not known)."""
     domain = etree.Element("domain", {"type": virtualisation})
     _leaf(domain, "name", machine.id)
     _leaf(domain, "uuid", machine.uuid)
     _leaf(domain, "title", f"{machine.ministry}/{machine.system}/{machine.id}")
     metadata = etree.SubElement(domain, "metadata")
     etree.SubElement(metadata, f"{{{NAMESPACE}}}machine", _mark_attributes(machine, estate, plan), nsmap={PREFIX: NAMESPACE})
-    if machine.image in _OSINFO_IDS:
+    if os in _OSINFO_IDS:
         info = etree.SubElement(metadata, f"{{{_OSINFO}}}libosinfo", nsmap={"libosinfo": _OSINFO})
-        etree.SubElement(info, f"{{{_OSINFO}}}os", {"id": _OSINFO_IDS[machine.image]})
+        etree.SubElement(info, f"{{{_OSINFO}}}os", {"id": _OSINFO_IDS[os]})
     _leaf(domain, "memory", str(machine.size.memory_mib), unit="MiB")
     _leaf(domain, "currentMemory", str(machine.size.memory_mib), unit="MiB")
     _leaf(domain, "vcpu", str(machine.size.vcpus), placement="static")

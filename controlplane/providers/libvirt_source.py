@@ -51,8 +51,8 @@ class LibvirtSourceHost:
                 now = time.monotonic()
                 if now > deadline:
                     raise KasumiError(
-                        f"source {name}: asked to shut down, still running after {timeout_seconds:.0f} s; shut it down from inside, "
-                        "then run the same command again"
+                        f"source {name}: asked to shut down, still running after {timeout_seconds:.0f} s; shut it down "
+                        "from inside, then run the same command again"
                     )
                 if now >= press_at:
                     self._press(domain)

@@ -9,7 +9,7 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, insert, select, text
+from sqlalchemy import Connection, Engine, func, insert, select, text
 
 from controlplane.model.document import canonical, digest
 from controlplane.store.schema import evidence
@@ -44,31 +44,52 @@ class EvidenceChain:
     ) -> EvidenceRecord:
         """Add one record at the end."""
         with self._one_at_a_time, self._engine.begin() as connection:
-            self._lock(connection)
-            last = connection.execute(
-                select(evidence.c.number, evidence.c.digest)
-                .where(evidence.c.estate == estate)
-                .order_by(evidence.c.number.desc())
-                .limit(1)
-            ).first()
-            number, previous = (last.number + 1, last.digest) if last is not None else (1, FIRST)
-            content: dict[str, object] = {
-                "estate": estate,
-                "number": number,
-                "at": at.isoformat(),
-                "actor": actor,
-                "action": action,
-                "subject": subject,
-                "detail": detail,
-                "previous": previous,
-            }
-            sealed = digest(content)
-            row = content | {"detail": canonical(detail).decode(), "digest": sealed}
-            connection.execute(insert(evidence).values(row))
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            return self.append_within(connection, estate, actor=actor, action=action, subject=subject, detail=detail, at=at)
+
+    def append_within(
+        self,
+        connection: Connection,
+        estate: str,
+        *,
+        actor: str,
+        action: str,
+        subject: str,
+        detail: dict[str, object],
+        at: datetime,
+    ) -> EvidenceRecord:
+        """The same inside a transaction that writes already, so that a change and its evidence are kept or lost together."""
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("LOCK TABLE evidence IN SHARE ROW EXCLUSIVE MODE"))
+        last = connection.execute(
+            select(evidence.c.number, evidence.c.digest)
+            .where(evidence.c.estate == estate)
+            .order_by(evidence.c.number.desc())
+            .limit(1)
+        ).first()
+        number, previous = (last.number + 1, last.digest) if last is not None else (1, FIRST)
+        content: dict[str, object] = {
+            "estate": estate,
+            "number": number,
+            "at": at.isoformat(),
+            "actor": actor,
+            "action": action,
+            "subject": subject,
+            "detail": detail,
+            "previous": previous,
+        }
+        sealed = digest(content)
+        connection.execute(insert(evidence).values(content | {"detail": canonical(detail).decode(), "digest": sealed}))
         return EvidenceRecord(
             estate=estate, number=number, at=at.isoformat(), actor=actor, action=action, subject=subject, detail=detail,
             previous=previous, digest=sealed,
         )  # fmt: skip
+
+    def count(self, estate: str) -> int:
+        """How many records there are."""
+        with self._engine.connect() as connection:
+            return connection.scalar(select(func.count()).select_from(evidence).where(evidence.c.estate == estate)) or 0
 
     def records(self, estate: str, *, limit: int | None = None) -> tuple[EvidenceRecord, ...]:
         """All records in order, or the last `limit` of them."""
@@ -95,10 +116,3 @@ class EvidenceChain:
                 return expected
             previous = record.digest
         return None
-
-    @staticmethod
-    def _lock(connection: Connection) -> None:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("LOCK TABLE evidence IN SHARE ROW EXCLUSIVE MODE"))
-        else:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -22,12 +22,14 @@ from controlplane.store.evidence import EvidenceChain, EvidenceRecord
 from controlplane.store.lock import advisory_lock, file_lock
 from controlplane.store.schema import drift, machines, migrations, observations, plans, runs
 
-KEPT_OBSERVATIONS = 100
-"""Per host; enough for a day of quarter-hourly looks. Prometheus keeps the history."""
+KEPT_OBSERVATIONS = 10
+"""Per host; a look at a host with 1,000 machines is 0.7 MB, and Prometheus keeps the history."""
+
+_CLOCK_SLACK_SECONDS = 2.0
+"""The kernel tells the instant of boot in whole seconds."""
 
 _OBSERVATION = TypeAdapter(HostObservation)
 _MIGRATION = TypeAdapter(Migration)
-_DRIFT = TypeAdapter(tuple[Drift, ...])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +47,27 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StandingDrift:
+    """One difference, and the first of the looks since which every look found it."""
+
+    drift: Drift
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DriftRecord:
     """The drift left at the latest look."""
 
     at: datetime
-    drift: tuple[Drift, ...]
+    standing: tuple[StandingDrift, ...]
+
+    @property
+    def drift(self) -> tuple[Drift, ...]:
+        """The differences alone."""
+        return tuple(each.drift for each in self.standing)
+
+
+_DRIFT = TypeAdapter(tuple[StandingDrift, ...])
 
 
 class Store:
@@ -98,9 +116,14 @@ class Store:
             ]
             if new:
                 connection.execute(insert(machines), new)
-        self.append_evidence(
-            plan.estate, actor=actor, action="plan:accepted", subject=name, detail={"parent": plan.parent}, at=at
-        )
+            self._chain.append_within(
+                connection, plan.estate, actor=actor, action="plan:accepted", subject=name, detail={"parent": plan.parent}, at=at
+            )
+
+    def accepted_digest(self, estate: str) -> str | None:
+        """The digest of the plan accepted last, without reading the plan."""
+        with self._engine.connect() as connection:
+            return connection.scalar(select(plans.c.digest).where(plans.c.estate == estate).order_by(plans.c.id.desc()).limit(1))
 
     def plan(self, estate: str, digest_prefix: str) -> Plan:
         """An accepted plan, also of the past, by the beginning of its digest. Raises KasumiError when none or several fit."""
@@ -158,17 +181,24 @@ class Store:
         return Observation(hosts={host.host: host for host in seen})
 
     def record_drift(self, estate: str, left: tuple[Drift, ...], at: datetime) -> None:
-        """Replace the drift of the latest look."""
-        values = {"at": at, "document": _DRIFT.dump_json(left).decode()}
+        """Replace the drift of the latest look; a difference that stood before keeps its `since`."""
         with self._engine.begin() as connection:
-            if not connection.execute(update(drift).where(drift.c.estate == estate).values(values)).rowcount:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            document = connection.scalar(select(drift.c.document).where(drift.c.estate == estate))
+            before = {_place(each.drift): each.since for each in (_DRIFT.validate_json(document) if document else ())}
+            standing = tuple(StandingDrift(drift=each, since=before.get(_place(each), at)) for each in left)
+            values = {"at": at, "document": _DRIFT.dump_json(standing).decode()}
+            if document is None:
                 connection.execute(insert(drift).values(estate=estate, **values))
+            else:
+                connection.execute(update(drift).where(drift.c.estate == estate).values(values))
 
     def latest_drift(self, estate: str) -> DriftRecord | None:
         """The drift left at the latest look."""
         with self._engine.connect() as connection:
             row = connection.execute(select(drift).where(drift.c.estate == estate)).first()
-        return DriftRecord(at=_utc(row.at), drift=_DRIFT.validate_json(row.document)) if row is not None else None
+        return DriftRecord(at=_utc(row.at), standing=_DRIFT.validate_json(row.document)) if row is not None else None
 
     def begin_run(self, estate: str, verb: str, plan_digest: str, actor: str, at: datetime) -> int:
         """Record that a verb begins; returns the id for `end_run`."""
@@ -192,6 +222,12 @@ class Store:
         with self._engine.connect() as connection:
             rows = connection.execute(query.limit(limit) if limit is not None else query).all()
         return tuple(_run(row) for row in rows)
+
+    def runs_after(self, estate: str, run_id: int) -> tuple[Run, ...]:
+        """The runs begun after that one, oldest first."""
+        query = select(runs).where(runs.c.estate == estate, runs.c.id > run_id).order_by(runs.c.id)
+        with self._engine.connect() as connection:
+            return tuple(_run(row) for row in connection.execute(query))
 
     def save_migration(self, record: Migration) -> None:
         """Write the record of one machine's migration, replacing what was there."""
@@ -224,22 +260,39 @@ class Store:
         """The evidence of the estate in order, or its last `limit` records."""
         return self._chain.records(estate, limit=limit)
 
+    def evidence_count(self, estate: str) -> int:
+        """How many records the evidence of the estate has."""
+        return self._chain.count(estate)
+
     def first_broken_evidence(self, estate: str) -> int | None:
         """Number of the first evidence record that was tampered with; None when the chain is whole."""
         return self._chain.first_broken(estate)
 
 
 def _run(row: Row[tuple[object, ...]]) -> Run:
-    result = row.result or ("" if row.host != socket.gethostname() or _alive(row.pid) else "interrupted")
+    started_at = _utc(row.started_at)
+    elsewhere = row.host != socket.gethostname()
     return Run(
-        id=row.id, verb=row.verb, plan=row.plan, actor=row.actor, started_at=_utc(row.started_at),
-        ended_at=_utc(row.ended_at) if row.ended_at is not None else None, result=result,
+        id=row.id, verb=row.verb, plan=row.plan, actor=row.actor, started_at=started_at,
+        ended_at=_utc(row.ended_at) if row.ended_at is not None else None,
+        result=row.result or ("" if elsewhere or _runs_since(row.pid, started_at) else "interrupted"),
         summary=json.loads(row.summary) if row.summary else {},
     )  # fmt: skip
 
 
-def _alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
+def _runs_since(pid: int, at: datetime) -> bool:
+    """True while the process that had this number then still runs; a later process with the same number is another."""
+    try:
+        ticks = int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19])
+        boot = next(int(line.split()[1]) for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime "))
+    except OSError:
+        return False
+    return boot + ticks / os.sysconf("SC_CLK_TCK") <= at.timestamp() + _CLOCK_SLACK_SECONDS
+
+
+def _place(found: Drift) -> tuple[str, str, str]:
+    """What stays the same while a difference stands, though what is found there may change."""
+    return found.host, found.subject, found.what
 
 
 def _utc(at: datetime) -> datetime:

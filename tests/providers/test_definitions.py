@@ -46,6 +46,7 @@ def definition(machine=MACHINE, *, virtualisation="qemu", seed_path="/pool/porta
         network_names=NAMES,
         root_path="/pool/portal-1.qcow2",
         seed_path=seed_path,
+        os="debian-12" if machine.image else "",
     )
 
 

@@ -85,10 +85,60 @@ def test_drift_of_the_latest_look_replaces_the_one_before(store):
     assert store.latest_drift("test").at == SEEN_AT + timedelta(minutes=1)
 
 
+def test_drift_keeps_the_instant_since_which_it_stands(store):
+    def found(state):
+        return Drift(host="hv1", subject="web1", what="state", wanted="running", found=state, action=Action.START)
+
+    other = Drift(host="hv1", subject="db1", what="state", wanted="running", found="absent", action=Action.CREATE)
+    later = SEEN_AT + timedelta(minutes=1)
+    store.record_drift("test", (found("stopped"),), SEEN_AT)
+    store.record_drift("test", (found("crashed"), other), later)
+    assert [each.since for each in store.latest_drift("test").standing] == [SEEN_AT, later]
+    store.record_drift("test", (other,), later)
+    store.record_drift("test", (found("stopped"), other), later + timedelta(minutes=1))
+    assert [each.since for each in store.latest_drift("test").standing] == [later + timedelta(minutes=1), later]
+
+
+def test_a_plan_and_its_evidence_are_kept_or_lost_together(store, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr(store._chain, "append_within", broken)
+    with pytest.raises(RuntimeError):
+        accept(store, FIRST)
+    assert store.accepted_plan("test") is None
+    assert store.accepted_digest("test") is None
+
+
+def test_a_process_with_the_number_of_a_dead_run_does_not_revive_it(store):
+    store.begin_run("test", "apply", "0" * 64, "me@here", datetime(2001, 1, 1, tzinfo=UTC))
+    assert [run.result for run in store.runs("test")] == ["interrupted"]
+
+
+def test_runs_after_one_come_oldest_first(store):
+    first, second, third = (store.begin_run("test", "apply", "0", "me", datetime.now(UTC)) for _ in range(3))
+    assert [run.id for run in store.runs_after("test", first)] == [second, third]
+
+
+def test_a_store_of_the_first_version_is_upgraded(store, settings):
+    store.append_evidence("test", actor="me", action="a", subject="s", detail={}, at=SEEN_AT)
+    engine = create_engine(settings.database_url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+        connection.execute(
+            text("INSERT INTO drift (estate, at, document) VALUES ('test', '2026-01-02 03:04:05', '[{\"host\": \"hv1\"}]')")
+        )
+    engine.dispose()
+    again = open_store(settings)
+    assert again.latest_drift("test") is None
+    assert again.first_broken_evidence("test") is None
+    again.close()
+
+
 def test_runs_end_or_are_found_interrupted(store):
     done = store.begin_run("test", "apply", "0" * 64, "me@here", SEEN_AT)
     store.end_run(done, "ok", {"done": 3}, SEEN_AT + timedelta(seconds=5))
-    store.begin_run("test", "reconcile", "0" * 64, "me@here", SEEN_AT)
+    store.begin_run("test", "reconcile", "0" * 64, "me@here", datetime.now(UTC))
     running, ended = store.runs("test")
     assert (ended.result, ended.summary, ended.ended_at) == ("ok", {"done": 3}, SEEN_AT + timedelta(seconds=5))
     assert running.result == ""
@@ -149,8 +199,8 @@ def test_many_threads_make_one_chain(store):
 def test_the_lock_keeps_a_second_controller_out_and_says_who(store, settings):
     other = open_store(settings)
     with store.controller_lock("test", verb="apply"):
-        refused = pytest.raises(LockedError, match=rf'test: another controller is at work .*"apply", "pid": {os.getpid()}')
-        with refused as caught, other.controller_lock("test", verb="reconcile"):
+        words = rf'test: another controller is at work .*"apply", "pid": {os.getpid()}'
+        with pytest.raises(LockedError, match=words) as caught, other.controller_lock("test", verb="reconcile"):
             pass
         assert caught.value.exit_code == 75
         with other.controller_lock("test/web1", verb="migrate"):
@@ -162,7 +212,8 @@ def test_the_lock_keeps_a_second_controller_out_and_says_who(store, settings):
 
 def test_the_lock_dies_with_its_holder(store, settings):
     script = (
-        "import sys; from pathlib import Path; from controlplane.settings import Settings; from controlplane.store import open_store\n"
+        "import sys; from pathlib import Path; from controlplane.settings import Settings\n"
+        "from controlplane.store import open_store\n"
         "s = open_store(Settings(home=Path(sys.argv[1]), database_url=sys.argv[2], inventory=Path()))\n"
         "with s.controller_lock('test', verb='apply'):\n  print('held', flush=True); sys.stdin.read()\n"
     )
