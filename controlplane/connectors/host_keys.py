@@ -107,5 +107,6 @@ def _refusal(owner: str, address: str, before: tuple[HostKey, ...], found: tuple
     now = ", ".join(f"{line.kind} {line.fingerprint}" for line in found)
     return (
         f"machine {machine} at {address}: its ssh host key changed: wanted {wanted}, found {now}; if its disk was "
-        f"made anew this is right: say so with `kasumi configure {machine} --accept-host-key {machine}`, else find out who changed it"
+        f"made anew this is right, say so with `kasumi configure {machine} --accept-host-key {machine}`; "
+        f"else find out who changed it"
     )
