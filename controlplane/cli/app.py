@@ -45,7 +45,6 @@ app.add_typer(lab.app, name="lab")
 app.add_typer(migrate.app, name="migrate")
 app.command("reconcile")(reconcile.reconcile)
 app.command("status")(status.status)
-app.command("evidence")(evidence.evidence)
 app.command("serve")(serve.serve)
 app.command("evidence")(evidence.evidence)
 

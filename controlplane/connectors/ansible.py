@@ -1,305 +1,278 @@
-"""Runs a playbook through ansible-runner: quick (pipelining always, Mitogen where it works), watched by events, leaving nothing.
+"""Runs a playbook on machines over ssh with ansible-runner: quickly, tidily, and telling what it does.
 
-Everything the run writes lies in a private folder, in memory where the system has such a place, and is removed at the end
-however it ended. Nothing secret is passed: keys go by path, and variables that a caller passes appear in the inventory file
-there and nowhere else.
+Everything that Ansible writes lives in a folder of mode 0700, in memory where there is such a file system, that is gone
+when `push` returns or raises. Settings come from here alone, never from the caller's own Ansible configuration.
 """
 
-import contextlib
-import difflib
-import importlib.util
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from types import FrameType
 
 import ansible_runner
 
+from controlplane.connectors import mitogen
+from controlplane.connectors.push_events import EventReader, Notice, Tally, TaskFailed, Watch
 from controlplane.errors import KasumiError
 
 MOST_FORKS = 20
-"""Each fork is a Python process of about 60 MiB on the controller; twenty keep two cores busy."""
-_CONNECT_SECONDS = 60
-"""A guest that still boots under software emulation takes half a minute for one handshake."""
+"""Beyond this a small controller only waits for its own processes."""
+_FOLDER_PREFIX = "kasumi-push-"
+_SSH_SECONDS = 120
+"""To connect and to start Python there; an emulated machine that just booted needs a good part of a minute."""
+_LOOK_SECONDS = 1
+_LAST_LINES = 12
+
+
+class Engine(StrEnum):
+    """How tasks reach machines."""
+
+    MITOGEN = "mitogen"
+    PLAIN = "plain"
+    """Ansible's own ssh, with pipelining."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One machine to configure."""
+    """One machine: its name in the inventory, where ssh answers, its groups and variables (no secrets but vaulted ones)."""
 
-    name: str
+    id: str
     address: str
-    user: str
-    groups: tuple[str, ...] = ()
-    variables: Mapping[str, object] = field(default_factory=dict, hash=False)
     port: int = 22
+    groups: tuple[str, ...] = ()
+    variables: dict[str, object] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """How ssh gets in: user, key file or "", ssh_config or "", and the only file of host keys that counts."""
+
+    user: str
+    identity_file: str
+    ssh_config: str
+    known_hosts: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Push:
-    """One run of a playbook. `tags` empty: all. `forks` and `quick` are for measuring; leave them alone otherwise."""
+    """One run of a playbook. `tags` empty: all tasks. `vault_password_file` opens vaulted variables; its content stays there."""
 
     playbook: Path
     targets: tuple[Target, ...]
-    identity_file: str
-    known_hosts: Path
-    ssh_config: str = ""
+    login: Login
     check: bool = False
     diff: bool = False
     tags: tuple[str, ...] = ()
-    forks: int = MOST_FORKS
-    quick: bool = True
+    vault_password_file: Path | None = None
+    engine: Engine = Engine.MITOGEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskProgress:
-    """How one task stands: results so far by kind (ok, changed, skipped, failed, unreachable)."""
+class Pushed:
+    """How it went: tally of each machine that was tried, every failure, and what was really used to reach the machines."""
 
-    play: str
-    task: str
-    counts: Mapping[str, int] = field(hash=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """What went wrong on one host in one task."""
-
-    host: str
-    task: str
-    message: str
-    unreachable: bool
+    tallies: dict[str, Tally] = field(hash=False)
+    failures: tuple[TaskFailed, ...]
+    engine: Engine
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PushResult:
-    """How a run ended. `hosts` has for each target the counts ok, changed, failures, skipped and unreachable."""
+def push(wanted: Push, *, watch: Watch) -> Pushed:
+    """Run the playbook on all targets; may be repeated when the playbook may.
 
-    hosts: dict[str, dict[str, int]] = field(hash=False)
-    failures: tuple[Failure, ...]
-    diffs: tuple[tuple[str, str], ...]
-    """(host, unified difference) of files, with `diff`."""
-    return_code: int
-    strategy: str
-
-
-class Watcher:
-    """Told of the progress; every method may be left as it is."""
-
-    def task(self, progress: TaskProgress) -> None:
-        """A task ended on one more host, or the next one began."""
-
-    def note(self, text: str) -> None:
-        """Something a person should know."""
-
-
-def mitogen_strategies() -> Path | None:
-    """Where Mitogen's strategy plugins are, or None when it cannot be used here."""
-    found = importlib.util.find_spec("ansible_mitogen")
-    if found is None or not found.submodule_search_locations:
-        return None
-    folder = Path(found.submodule_search_locations[0]) / "plugins" / "strategy"
-    return folder if folder.is_dir() else None
+    What Mitogen does not reach, or breaks on, is done again plainly, with a notice. Raises KasumiError when Ansible itself
+    fails before it reaches its end, KeyboardInterrupt when this process was asked to stop; nothing is left behind.
+    """
+    if wanted.engine is Engine.MITOGEN and (problem := mitogen.problem()):
+        watch(Notice(text=f"without Mitogen ({problem}): plain ssh with pipelining, which is several times slower"))
+        wanted = replace(wanted, engine=Engine.PLAIN)
+    reader, last = _run(wanted, watch)
+    if wanted.engine is Engine.PLAIN:
+        if not reader.finished:
+            raise KasumiError(f"ansible-playbook {wanted.playbook.name} stopped before its end:\n{last}")
+        return Pushed(tallies=reader.tallies, failures=tuple(reader.failures), engine=Engine.PLAIN)
+    if not reader.finished:
+        watch(Notice(text=f"Mitogen stopped before its end, going on with plain ssh:\n{last}"))
+        return push(replace(wanted, engine=Engine.PLAIN), watch=watch)
+    missed = {failure.machine for failure in reader.failures if failure.unreachable}
+    if not missed:
+        return Pushed(tallies=reader.tallies, failures=tuple(reader.failures), engine=Engine.MITOGEN)
+    watch(Notice(text=f"Mitogen did not reach {', '.join(sorted(missed))}: trying plain ssh"))
+    again = push(replace(wanted, engine=Engine.PLAIN, targets=tuple(t for t in wanted.targets if t.id in missed)), watch=watch)
+    kept = tuple(failure for failure in reader.failures if failure.machine not in missed)
+    return Pushed(tallies=reader.tallies | again.tallies, failures=kept + again.failures, engine=Engine.MITOGEN)
 
 
-def push(wanted: Push, watch: Watcher) -> PushResult:
-    """Run the playbook. Failures of tasks and hosts are in the result; raises KasumiError when Ansible itself does not run."""
-    strategies = mitogen_strategies() if wanted.quick else None
-    if strategies is None and wanted.quick:
-        watch.note("Mitogen is not installed; pushing with pipelining only, which takes several times as long")
-    with _private_folder() as folder:
-        result = _run(wanted, folder, strategies, watch)
-        if strategies is not None and not result.hosts and result.return_code != 0:
-            watch.note("Mitogen did not work here; pushing again with pipelining only, which takes several times as long")
-            result = _run(wanted, folder, None, watch)
-    if not result.hosts and result.return_code != 0:
-        raise KasumiError(f"ansible ended with {result.return_code} before it reached any machine: {_first(result.failures)}")
-    return result
+def _run(wanted: Push, watch: Watch) -> tuple[EventReader, str]:
+    """One run of ansible-playbook; returns what was read and the last lines it printed."""
+    reader = EventReader(watch)
+    with _private_folder() as folder, _asked_to_stop() as stop:
+        try:
+            runner = ansible_runner.interface.init_runner(
+                private_data_dir=str(folder),
+                playbook=str(wanted.playbook),
+                project_dir=str(wanted.playbook.parent),
+                inventory=_inventory(wanted),
+                cmdline=_arguments(wanted),
+                settings={"pexpect_timeout": _LOOK_SECONDS, "suppress_ansible_output": True},
+                quiet=True,
+                event_handler=reader.read,
+                cancel_callback=stop.is_set,
+            )
+            runner.config.env = _environment(wanted, folder, runner.config.env)
+            runner.run()
+            last = _last_lines(folder)
+        finally:
+            _end_connections(folder / "c")
+        if stop.is_set():
+            raise KeyboardInterrupt
+    return reader, last
 
 
-def _first(failures: tuple[Failure, ...]) -> str:
-    return failures[0].message if failures else "run `ansible-playbook --syntax-check` on the playbook"
-
-
-@contextlib.contextmanager
+@contextmanager
 def _private_folder() -> Iterator[Path]:
-    memory = Path("/dev/shm")  # noqa: S108 (the folder made in it is private)
-    folder = Path(tempfile.mkdtemp(prefix="kasumi-", dir=memory if os.access(memory, os.W_OK) else None))
+    """A folder only we can read, in memory if possible; short, since a path of a socket has at most 107 bytes."""
+    memory = Path("/dev/shm")  # noqa: S108 - only a folder of our own in it is used
+    parent = memory if memory.is_dir() and os.access(memory, os.W_OK | os.X_OK) else Path(tempfile.gettempdir())
+    _sweep(parent)
+    folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-", dir=parent))
     try:
+        (folder / "c").mkdir(mode=0o700)
         yield folder
     finally:
-        _end_shared_connections(folder / "cp")
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _end_shared_connections(folder: Path) -> None:
-    for socket in folder.glob("*"):
-        subprocess.run(["ssh", "-O", "exit", "-o", f"ControlPath={socket}", "any"], capture_output=True, check=False, timeout=10)
+def _sweep(parent: Path) -> None:
+    """Remove folders of our own whose process was killed."""
+    for left in parent.glob(f"{_FOLDER_PREFIX}*"):
+        pid = left.name.removeprefix(_FOLDER_PREFIX).split("-")[0]
+        if pid.isdigit() and not Path("/proc", pid).exists() and left.stat().st_uid == os.getuid():
+            _end_connections(left / "c")
+            shutil.rmtree(left, ignore_errors=True)
 
 
-def _run(wanted: Push, folder: Path, strategies: Path | None, watch: Watcher) -> PushResult:
-    events = _Events(watch)
-    run_folder = folder / ("mitogen" if strategies is not None else "plain")
-    (folder / "cp").mkdir(mode=0o700, exist_ok=True)
-    run_folder.mkdir(mode=0o700)
-    ended = ansible_runner.run(
-        private_data_dir=str(run_folder),
-        project_dir=str(wanted.playbook.parent),
-        playbook=wanted.playbook.name,
-        inventory=_inventory(wanted),
-        envvars=_environment(wanted, folder, strategies),
-        cmdline=_arguments(wanted),
-        event_handler=events.handle,
-        quiet=True,
-    )
-    return PushResult(
-        hosts=events.hosts,
-        failures=tuple(events.failures) or _said(ended),
-        diffs=tuple(events.diffs),
-        return_code=int(ended.rc),
-        strategy="mitogen_linear" if strategies is not None else "linear",
-    )
+@contextmanager
+def _asked_to_stop() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set while inside, so that Ansible is ended and everything is cleaned up first."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop  # signals are the main thread's
+        return
+
+    def note(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def _said(ended: Any) -> tuple[Failure, ...]:
-    if ended.rc == 0:
-        return ()
-    with contextlib.suppress(AttributeError, OSError):
-        lines = [line.strip() for line in (ended.stdout.read() + ended.stderr.read()).splitlines()]
-        text = next((line for line in lines if "ERROR" in line), lines[-1] if lines else "")
-        return (Failure(host="", task="", message=text, unreachable=False),)
-    return ()
-
-
-def _inventory(wanted: Push) -> dict[str, Any]:
-    groups: dict[str, Any] = {}
-    hosts: dict[str, Any] = {}
+def _inventory(wanted: Push) -> dict[str, object]:
+    hosts: dict[str, dict[str, object]] = {}
+    groups: dict[str, dict[str, dict[str, object]]] = {}
     for target in wanted.targets:
-        hosts[target.name] = {
-            **target.variables,
+        hosts[target.id] = {name: _vaulted(value) for name, value in target.variables.items()} | {
             "ansible_host": target.address,
             "ansible_port": target.port,
-            "ansible_user": target.user,
+            "ansible_user": wanted.login.user,
             "ansible_python_interpreter": "/usr/bin/python3",
-            "ansible_ssh_private_key_file": wanted.identity_file,
-            "ansible_ssh_common_args": shlex.join(_ssh_arguments(wanted)),
         }
-        for group in ("machines", *target.groups):
-            groups.setdefault(group, {"hosts": {}})["hosts"][target.name] = {}
+        if wanted.login.identity_file:
+            hosts[target.id]["ansible_ssh_private_key_file"] = str(Path(wanted.login.identity_file).expanduser())
+        for group in target.groups:
+            groups.setdefault(group, {"hosts": {}})["hosts"][target.id] = {}
     return {"all": {"hosts": hosts, "children": groups}}
 
 
-def _ssh_arguments(wanted: Push) -> list[str]:
-    config = ["-F", str(Path(wanted.ssh_config).expanduser())] if wanted.ssh_config else []
-    options = {
-        "BatchMode": "yes",
-        "StrictHostKeyChecking": "yes",
-        "UserKnownHostsFile": str(wanted.known_hosts),
-        "GlobalKnownHostsFile": "/dev/null",
-        "ConnectTimeout": str(_CONNECT_SECONDS),
-        "ServerAliveInterval": "15",
-    }
-    return [*config, *(part for name, value in options.items() for part in ("-o", f"{name}={value}"))]
-
-
-def _environment(wanted: Push, folder: Path, strategies: Path | None) -> dict[str, str]:
-    here = str(Path(sys.executable).parent)
-    environment = {
-        "PATH": f"{here}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-        "ANSIBLE_FORKS": str(max(1, min(wanted.forks, len(wanted.targets)))),
-        "ANSIBLE_HOST_KEY_CHECKING": "true",
-        "ANSIBLE_RETRY_FILES_ENABLED": "false",
-        "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
-        "ANSIBLE_HOME": str(folder / "home"),
-        "ANSIBLE_NOCOLOR": "true",
-        "ANSIBLE_TIMEOUT": str(_CONNECT_SECONDS),
-    }
-    if wanted.quick:
-        environment |= {
-            "ANSIBLE_PIPELINING": "true",
-            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder / "cp"),
-            "ANSIBLE_SSH_ARGS": "-o ControlMaster=auto -o ControlPersist=60s",
-        }
-    if strategies is not None:
-        environment |= {"ANSIBLE_STRATEGY": "mitogen_linear", "ANSIBLE_STRATEGY_PLUGINS": str(strategies)}
-    return environment
+def _vaulted(value: object) -> object:
+    """Variables as JSON for Ansible: a text in the form of ansible-vault is marked as such, so that it is opened late."""
+    if isinstance(value, str) and value.startswith("$ANSIBLE_VAULT;"):
+        return {"__ansible_vault": value}
+    if isinstance(value, dict):
+        return {name: _vaulted(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_vaulted(inner) for inner in value]
+    return value
 
 
 def _arguments(wanted: Push) -> str:
-    arguments = [flag for flag, given in (("--check", wanted.check), ("--diff", wanted.diff)) if given]
-    return shlex.join([*arguments, *(part for tag in wanted.tags for part in ("--tags", tag))])
+    arguments = [*(["--check"] if wanted.check else []), *(["--diff"] if wanted.diff else [])]
+    if wanted.tags:
+        arguments += ["--tags", ",".join(wanted.tags)]
+    if wanted.vault_password_file is not None:
+        arguments += ["--vault-password-file", str(wanted.vault_password_file)]
+    return shlex.join(arguments)
 
 
-class _Events:
-    """Folds runner's events into progress, failures, differences and the final counts."""
-
-    def __init__(self, watch: Watcher) -> None:
-        self._watch = watch
-        self._play = ""
-        self._task = ""
-        self._counts: dict[str, int] = {}
-        self.failures: list[Failure] = []
-        self.diffs: list[tuple[str, str]] = []
-        self.hosts: dict[str, dict[str, int]] = {}
-
-    def handle(self, event: dict[str, Any]) -> bool:
-        """Take one event; returning False keeps runner from writing it to a file."""
-        data = event.get("event_data") or {}
-        kind = str(event.get("event", ""))
-        if kind == "playbook_on_play_start":
-            self._play = str(data.get("name", ""))
-        elif kind in {"playbook_on_task_start", "playbook_on_handler_task_start"}:
-            self._task, self._counts = str(data.get("task", "")), {}
-        elif kind == "runner_on_ok":
-            self._count("changed" if (data.get("res") or {}).get("changed") else "ok")
-            self._difference(data)
-        elif kind == "runner_on_skipped":
-            self._count("skipped")
-        elif kind == "runner_on_unreachable":
-            self._fail(data, unreachable=True)
-        elif kind == "runner_on_failed" and not data.get("ignore_errors"):
-            self._fail(data, unreachable=False)
-        elif kind == "playbook_on_stats":
-            self._stats(data)
-        return False
-
-    def _count(self, result: str) -> None:
-        self._counts[result] = self._counts.get(result, 0) + 1
-        self._watch.task(TaskProgress(play=self._play, task=self._task, counts=dict(self._counts)))
-
-    def _fail(self, data: dict[str, Any], *, unreachable: bool) -> None:
-        self._count("unreachable" if unreachable else "failed")
-        result = data.get("res") or {}
-        items = [item for item in result.get("results", []) if isinstance(item, dict) and item.get("failed")]
-        said = [str(part.get("msg") or part.get("stderr") or "") for part in (*items, result)]
-        message = next((text.strip() for text in said if text.strip()), "no message")
-        self.failures.append(
-            Failure(host=str(data.get("host", "")), task=str(data.get("task", "")), message=message, unreachable=unreachable)
-        )
-
-    def _difference(self, data: dict[str, Any]) -> None:
-        result = data.get("res") or {}
-        for part in (result, *result.get("results", [])):
-            found = part.get("diff") if isinstance(part, dict) else None
-            for diff in found if isinstance(found, list) else [found]:
-                if isinstance(diff, dict) and ("after" in diff or "prepared" in diff):
-                    self.diffs.append((str(data.get("host", "")), _unified(diff)))
-
-    def _stats(self, data: dict[str, Any]) -> None:
-        names = {"ok": "ok", "changed": "changed", "failures": "failures", "skipped": "skipped", "dark": "unreachable"}
-        for source, name in names.items():
-            for host, count in (data.get(source) or {}).items():
-                self.hosts.setdefault(host, dict.fromkeys(names.values(), 0))[name] = int(count)
+def _environment(wanted: Push, folder: Path, made: dict[str, str]) -> dict[str, str]:
+    """What ansible-runner made, without the caller's own ANSIBLE_* settings, and with ours."""
+    kept = {
+        name: value
+        for name, value in made.items()
+        if not name.startswith("ANSIBLE_") or name not in os.environ or os.environ[name] != value
+    }
+    (folder / "ansible.cfg").write_text("")
+    return (
+        kept
+        | {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{made.get('PATH', os.defpath)}",
+            "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
+            "ANSIBLE_HOME": str(folder / "home"),
+            "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
+            "ANSIBLE_FORKS": str(min(MOST_FORKS, max(1, len(wanted.targets)))),
+            "ANSIBLE_PIPELINING": "1",
+            "ANSIBLE_HOST_KEY_CHECKING": "1",
+            "ANSIBLE_TIMEOUT": str(_SSH_SECONDS),
+            "ANSIBLE_SSH_ARGS": _ssh_arguments(wanted),
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder / "c"),
+            "ANSIBLE_SSH_CONTROL_PATH": "%(directory)s/%%C",
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_RETRY_FILES_ENABLED": "0",
+        }
+        | (mitogen.environment() if wanted.engine is Engine.MITOGEN else {})
+    )
 
 
-def _unified(diff: Mapping[str, Any]) -> str:
-    if "prepared" in diff:
-        return str(diff["prepared"])
-    before, after = (str(diff.get(side) or "").splitlines() for side in ("before", "after"))
-    old, new = (str(diff.get(f"{side}_header") or side) for side in ("before", "after"))
-    return "\n".join(difflib.unified_diff(before, after, old, new, lineterm=""))
+def _ssh_arguments(wanted: Push) -> str:
+    options = {
+        "UserKnownHostsFile": f'"{wanted.login.known_hosts}"',
+        "GlobalKnownHostsFile": "/dev/null",
+        "StrictHostKeyChecking": "yes",
+        "UpdateHostKeys": "no",
+        "BatchMode": "yes",
+        "ServerAliveInterval": "15",
+    }
+    if wanted.login.identity_file:
+        options["IdentitiesOnly"] = "yes"
+    if wanted.engine is Engine.PLAIN:
+        options |= {"ControlMaster": "auto", "ControlPersist": "60s"}
+    words = ["-F", wanted.login.ssh_config] if wanted.login.ssh_config else []
+    return shlex.join([*words, *(f"-o{name}={value}" for name, value in options.items())])
+
+
+def _end_connections(sockets: Path) -> None:
+    """End the ssh processes that Ansible left waiting for its next run."""
+    for socket in sockets.glob("*"):
+        subprocess.run(
+            ["ssh", "-F", os.devnull, "-O", "exit", "-o", f"ControlPath={socket}", "none"],
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=10, check=False,
+        )  # fmt: skip
+
+
+def _last_lines(folder: Path) -> str:
+    printed = sorted(folder.glob("artifacts/*/stdout"))
+    text = printed[-1].read_text(errors="replace") if printed else ""
+    return "\n".join([line for line in text.splitlines() if line.strip()][-_LAST_LINES:]) or "it printed nothing"

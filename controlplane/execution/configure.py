@@ -1,179 +1,237 @@
-"""Configures machines of the accepted plan over ssh: learn their host keys from the hypervisor, wait for them, run the playbook."""
+"""Pushes the security policy and middleware to machines of the accepted plan, and records what was done.
 
-import socket
+Machines made from an image are ours to configure. One that came by migration is configured only when it is named: it runs
+a ministry's legacy system, which must not change because somebody ran a command for all.
+"""
+
+import hashlib
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from enum import StrEnum
 from pathlib import Path
 
-from controlplane.connectors.ansible import Push, PushResult, Target, Watcher, push
-from controlplane.errors import ExitCode, KasumiError, UnreachableError
-from controlplane.execution.host_keys import known_hosts_file, remember_keys
-from controlplane.execution.observe import targets_of_plan
+from controlplane.connectors.ansible import Engine, Login, Push, Pushed, Target, push
+from controlplane.connectors.push_events import Notice, Tally, Watch
+from controlplane.errors import ExitCode, KasumiError
+from controlplane.execution.reachable import KeyBook, Reached, wait_until_reachable
+from controlplane.execution.reconcile import accepted
 from controlplane.model.document import digest, to_data
 from controlplane.model.plan import Method, Plan, PlannedMachine
-from controlplane.providers.deadline import with_deadline
-from controlplane.providers.protocol import MachineRef, Provider
-from controlplane.settings import Settings, resource
+from controlplane.settings import resource
 from controlplane.store import Store
 
-BOOT_SECONDS = 420.0
-"""A first boot under software emulation on a busy machine took up to four minutes."""
-_LOOK_SECONDS = 2.0
-_ASK_SECONDS = 60.0
+WAIT_SECONDS = 600.0
+"""A machine boots in seconds under hardware virtualisation; several under software emulation on two cores need minutes."""
+
+
+class Status(StrEnum):
+    """What became of one machine."""
+
+    OK = "ok"
+    FAILED = "failed"
+    UNREACHABLE = "unreachable"
+    REFUSED = "refused"
+    """Its ssh host key is not the one on record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What to configure and how."""
+class Options:
+    """What to push and how. `machines` empty: all made from an image. `tags` empty: everything."""
 
     machines: tuple[str, ...] = ()
     check: bool = False
     diff: bool = False
     tags: tuple[str, ...] = ()
-    accept_new_host_keys: bool = False
+    engine: Engine = Engine.MITOGEN
+    wait_seconds: float = WAIT_SECONDS
+    accept_host_keys: frozenset[str] = frozenset()
+    vault_password_file: Path | None = None
 
 
-def chosen_machines(plan: Plan, names: Sequence[str]) -> tuple[PlannedMachine, ...]:
-    """The machines named, or all that were made from an image. Raises KasumiError for an unknown name.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineResult:
+    """One machine: its tasks by how they ended (`changed` are among `ok`) and why it did not get to the end."""
 
-    A migrated machine is somebody's running system: it is configured only when it is named.
+    machine: str
+    status: Status
+    ok: int = 0
+    changed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    task: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigureResult:
+    """The whole push. `policy` is the SHA-256 of the playbooks that were pushed."""
+
+    machines: tuple[MachineResult, ...]
+    check: bool
+    engine: Engine
+    policy: str
+    seconds: float
+
+    @property
+    def changed(self) -> int:
+        """Changes made, or that would be made when checking."""
+        return sum(machine.changed for machine in self.machines)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Never better than the worst machine."""
+        found = {machine.status for machine in self.machines}
+        if Status.FAILED in found:
+            return ExitCode.PARTLY_FAILED if len(found) > 1 else ExitCode.FAILED
+        if Status.REFUSED in found:
+            return ExitCode.REFUSED
+        return ExitCode.UNREACHABLE if Status.UNREACHABLE in found else ExitCode.DONE
+
+
+def configure(store: Store, estate: str, *, home: Path, options: Options, actor: str, watch: Watch) -> ConfigureResult:
+    """Configure machines as their roles say; may be repeated, the second time nothing changes.
+
+    Raises KasumiError when there is no accepted plan, a machine or role is unknown, or Ansible itself breaks; LockedError
+    when another push is on its way; KeyboardInterrupt when asked to stop, with everything cleaned up.
     """
-    machines = {machine.id: machine for machine in plan.machines}
-    for name in names:
-        if name not in machines:
-            near = get_close_matches(name, machines, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(machines) or 'none'}"
-            raise KasumiError(f"machine {name}: not in the accepted plan; {hint}", ExitCode.USAGE)
-    if names:
-        return tuple(machines[name] for name in dict.fromkeys(names))
-    return tuple(machine for machine in plan.machines if machine.method is Method.IMAGE)
-
-
-def configure(plan: Plan, wish: Wish, store: Store, settings: Settings, *, actor: str, watch: Watcher) -> PushResult:
-    """Run `playbooks/site.yml` on the machines. May be repeated; a second run changes nothing.
-
-    Raises UnreachableError naming machines that did not come up, RefusedError for a changed host key.
-    """
-    machines = chosen_machines(plan, wish.machines)
-    if not machines:
-        raise KasumiError(
-            "configure: the accepted plan has no machine made from an image; name a machine to configure a migrated one"
-        )
-    run = store.begin_run(plan.estate, "configure", digest(plan), actor, datetime.now(UTC))
-    result: PushResult | None = None
-    try:
-        keys = _host_keys(plan, machines, watch)
-        remember_keys(settings.home, keys, accept_changed=wish.accept_new_host_keys)
-        _await_ssh(machines)
-        result = push(_push(plan, machines, wish, known_hosts_file(settings.home)), watch)
-    finally:
-        counts: dict[str, object] = {host: dict(found) for host, found in result.hosts.items()} if result is not None else {}
-        outcome = "ok" if result is not None and exit_code_of(result) is ExitCode.DONE else "failed"
-        store.end_run(run, outcome, counts, datetime.now(UTC))
-        store.append_evidence(
-            plan.estate,
-            actor=actor,
-            action="configure:check" if wish.check else "configure:run",
-            subject=" ".join(machine.id for machine in machines),
-            detail={"plan": digest(plan), "result": outcome, "hosts": counts, "tags": list(wish.tags)},
-            at=datetime.now(UTC),
-        )
+    plan = accepted(store, estate)
+    machines = selected(plan, options.machines)
+    _refuse_unknown(options.accept_host_keys, [machine.id for machine in plan.machines])
+    refuse_unknown_roles(machines)
+    with store.controller_lock(f"{estate}/configure", verb="configure"):
+        began = time.monotonic()
+        run = store.begin_run(estate, "configure", digest(plan), actor, datetime.now(UTC))
+        try:
+            result = _configure(plan, machines, home=home, options=options, watch=watch, began=began)
+        except BaseException as error:
+            why = str(error) or type(error).__name__
+            store.end_run(run, "failed", {"error": why}, datetime.now(UTC))
+            raise
+        _record(store, plan, result, actor=actor, tags=options.tags, accepted_keys=options.accept_host_keys)
+        counts: dict[str, object] = {status.value: sum(1 for m in result.machines if m.status is status) for status in Status}
+        summary = counts | {"changed": result.changed, "check": result.check, "engine": result.engine.value}
+        store.end_run(run, "ok" if result.exit_code is ExitCode.DONE else "failed", summary, datetime.now(UTC))
     return result
 
 
-def exit_code_of(result: PushResult) -> ExitCode:
-    """Never better than the worst machine."""
-    bad = {host for host, counts in result.hosts.items() if counts["failures"] or counts["unreachable"]}
-    if not bad:
-        return ExitCode.DONE if result.return_code == 0 else ExitCode.FAILED
-    if len(bad) < len(result.hosts):
-        return ExitCode.PARTLY_FAILED
-    return ExitCode.UNREACHABLE if all(result.hosts[host]["unreachable"] for host in bad) else ExitCode.FAILED
+def selected(plan: Plan, names: Sequence[str]) -> tuple[PlannedMachine, ...]:
+    """The named machines, or all that were made from an image. Raises KasumiError for a name the plan does not have."""
+    if not names:
+        return tuple(machine for machine in plan.machines if machine.method is Method.IMAGE)
+    _refuse_unknown(names, [machine.id for machine in plan.machines])
+    return tuple(machine for machine in plan.machines if machine.id in set(names))
 
 
-def _host_keys(plan: Plan, machines: Sequence[PlannedMachine], watch: Watcher) -> dict[str, tuple[str, ...]]:
-    by_host: dict[str, list[PlannedMachine]] = {}
+def refuse_unknown_roles(machines: Sequence[PlannedMachine]) -> None:
+    """Raise KasumiError when a machine asks for a role that is not shipped."""
+    folder = resource("playbooks") / "roles"
+    known = sorted(path.name for path in folder.iterdir() if (path / "tasks").is_dir())
     for machine in machines:
-        by_host.setdefault(machine.host, []).append(machine)
-    targets = {target.id: target for target in targets_of_plan(plan)}
-    keys: dict[str, tuple[str, ...]] = {}
-
-    def of_host(host: str) -> dict[str, tuple[str, ...]]:
-        provider = targets[host].open()
-        try:
-            return {machine.nics[0].address: _keys_of(provider, plan, machine, watch) for machine in by_host[host]}
-        finally:
-            provider.close()
-
-    with ThreadPoolExecutor(max_workers=len(by_host)) as pool:
-        for found in pool.map(of_host, by_host):
-            keys |= found
-    return keys
+        for role in machine.roles:
+            if role not in known:
+                remedy = f"known: {', '.join(known)}; correct `roles` in the inventory and plan again"
+                raise KasumiError(f"machine {machine.id}: no role {role!r}; {remedy}")
 
 
-def _keys_of(provider: Provider, plan: Plan, machine: PlannedMachine, watch: Watcher) -> tuple[str, ...]:
-    ref = MachineRef(estate=plan.estate, machine=machine.id, uuid=machine.uuid)
-    deadline = time.monotonic() + BOOT_SECONDS
-    waiting = False
-    while True:
-        what = f"ssh host keys of {machine.id}"
-        keys = with_deadline(lambda: provider.ssh_host_keys(ref), seconds=_ASK_SECONDS, what=what)
-        if keys:
-            return keys
-        if time.monotonic() > deadline:
-            raise UnreachableError(
-                f"machine {machine.id} on {machine.host}: its guest agent showed no ssh host key within {BOOT_SECONDS:.0f} s; look at its console"
-            )
-        if not waiting:
-            watch.note(f"waiting for {machine.id} to boot")
-            waiting = True
-        time.sleep(_LOOK_SECONDS)
-
-
-def _await_ssh(machines: Sequence[PlannedMachine]) -> None:
-    deadline = time.monotonic() + BOOT_SECONDS
-    for machine in machines:
-        address = machine.nics[0].address
-        while True:
-            try:
-                socket.create_connection((address, 22), timeout=5).close()
-                break
-            except OSError as error:
-                if time.monotonic() > deadline:
-                    raise UnreachableError(
-                        f"machine {machine.id}: no ssh at {address} ({error}); look at its network and packet filter"
-                    ) from None
-                time.sleep(_LOOK_SECONDS)
-
-
-def _push(plan: Plan, machines: Sequence[PlannedMachine], wish: Wish, known_hosts: Path) -> Push:
-    return Push(
-        playbook=resource("playbooks") / "site.yml",
-        targets=tuple(_target(plan, machine) for machine in machines),
-        identity_file=str(Path(plan.access.identity_file).expanduser()) if plan.access.identity_file else "",
-        known_hosts=known_hosts,
-        ssh_config=plan.access.ssh_config,
-        check=wish.check,
-        diff=wish.diff,
-        tags=wish.tags,
-    )
-
-
-def _target(plan: Plan, machine: PlannedMachine) -> Target:
-    services = [{"name": service.name, "port": service.port} for service in machine.services if service.port != 22]
+def target_of(machine: PlannedMachine) -> Target:
+    """The machine as Ansible sees it: groups role_*, ministry_*, system_*, its own variables and kasumi_services."""
     groups = [f"role_{role}" for role in machine.roles] + [f"ministry_{machine.ministry}", f"system_{machine.system}"]
+    services = [to_data(service) for service in machine.services]
     return Target(
-        name=machine.id,
+        id=machine.id,
         address=machine.nics[0].address,
-        user=plan.access.user,
         groups=tuple(group.replace("-", "_") for group in groups),
-        variables={
-            "baseline_services": services,
-            "kasumi_machine": {"id": machine.id, "ministry": machine.ministry, "system": machine.system, "host": machine.host},
-            **to_data(dict(machine.variables)),
-        },
+        variables={**machine.variables, "kasumi_services": services},
     )
+
+
+def policy_digest(folder: Path) -> str:
+    """SHA-256 over names and contents of everything under the playbooks folder that Ansible reads."""
+    whole = hashlib.sha256()
+    for file in sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+        whole.update(f"{file.relative_to(folder)}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+    return whole.hexdigest()
+
+
+def _configure(
+    plan: Plan, machines: Sequence[PlannedMachine], *, home: Path, options: Options, watch: Watch, began: float
+) -> ConfigureResult:
+    keys = KeyBook(known_hosts=home / "known_hosts", accept=options.accept_host_keys)
+    reached = wait_until_reachable(plan, machines, keys, seconds=options.wait_seconds, say=lambda text: watch(Notice(text=text)))
+    playbooks = resource("playbooks")
+    pushed = Pushed(tallies={}, failures=(), engine=options.engine)
+    if reached.ready:
+        wanted = Push(
+            playbook=playbooks / "site.yml",
+            targets=tuple(target_of(machine) for machine in machines if machine.id in reached.ready),
+            login=Login(
+                user=plan.access.user,
+                identity_file=plan.access.identity_file,
+                ssh_config=plan.access.ssh_config,
+                known_hosts=keys.known_hosts,
+            ),
+            check=options.check,
+            diff=options.diff,
+            tags=options.tags,
+            vault_password_file=options.vault_password_file,
+            engine=options.engine,
+        )
+        pushed = push(wanted, watch=watch)
+    return ConfigureResult(
+        machines=tuple(_result(machine.id, reached, pushed) for machine in machines),
+        check=options.check,
+        engine=pushed.engine,
+        policy=policy_digest(playbooks),
+        seconds=time.monotonic() - began,
+    )
+
+
+def _result(machine: str, reached: Reached, pushed: Pushed) -> MachineResult:
+    if machine in reached.refused:
+        return MachineResult(machine=machine, status=Status.REFUSED, message=reached.refused[machine])
+    if machine in reached.unreachable:
+        return MachineResult(machine=machine, status=Status.UNREACHABLE, message=reached.unreachable[machine])
+    tally = pushed.tallies.get(machine, Tally())
+    failure = next((failure for failure in pushed.failures if failure.machine == machine), None)
+    if failure is None:
+        return MachineResult(
+            machine=machine, status=Status.OK, ok=tally.ok, changed=tally.changed, failed=tally.failed, skipped=tally.skipped
+        )
+    return MachineResult(
+        machine=machine, status=Status.UNREACHABLE if failure.unreachable else Status.FAILED, ok=tally.ok, changed=tally.changed,
+        failed=tally.failed, skipped=tally.skipped, task=failure.task, message=failure.message,
+    )  # fmt: skip
+
+
+def _record(
+    store: Store, plan: Plan, result: ConfigureResult, *, actor: str, tags: tuple[str, ...], accepted_keys: frozenset[str]
+) -> None:
+    """One evidence record for each machine; messages stay out, they are Ansible's words and may quote anything."""
+    plan_digest = digest(plan)
+    for machine in result.machines:
+        detail: dict[str, object] = {
+            "plan": plan_digest, "policy": result.policy, "check": result.check, "tags": list(tags),
+            "engine": result.engine.value,
+            "ok": machine.ok, "changed": machine.changed, "failed": machine.failed, "task": machine.task,
+        }  # fmt: skip
+        if machine.machine in accepted_keys:
+            detail["changed_host_key_accepted"] = True
+        store.append_evidence(
+            plan.estate,
+            actor=actor,
+            action=f"configure:{machine.status.value}",
+            subject=machine.machine,
+            detail=detail,
+            at=datetime.now(UTC),
+        )
+
+
+def _refuse_unknown(names: Sequence[str] | frozenset[str], known: Sequence[str]) -> None:
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, n=3)
+            remedy = f"did you mean {' or '.join(near)}?" if near else "`kasumi show accepted` lists all"
+            raise KasumiError(f"machine {name}: not in the accepted plan; {remedy}")

@@ -4,19 +4,23 @@ Shared things (estate, tiers, sites, networks, images) stand in `group_vars/all`
 their groups, servers and hosts of theirs. Everything else in the inventory is Ansible's and is left alone.
 """
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from difflib import get_close_matches
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import ValidationError
 
 from controlplane.inventory import schema
+from controlplane.inventory.complaints import complaints, unknown_key
+from controlplane.inventory.groups import Groups
 from controlplane.inventory.nodes import Document, KeyPath, Place, read_document
 from controlplane.model.finding import Finding
 
-M = TypeVar("M", bound=schema.Strict)
+OURS = "kasumi_"
+MINISTRY_GROUP = "ministry_"
+SYSTEM_GROUP = "system_"
 
 _SHARED: dict[str, type[schema.Strict]] = {
     "kasumi_tiers": schema.TierEntry,
@@ -24,9 +28,16 @@ _SHARED: dict[str, type[schema.Strict]] = {
     "kasumi_networks": schema.NetworkEntry,
     "kasumi_images": schema.ImageEntry,
 }
-_GROUP_KEYS: dict[str, type[schema.Strict]] = {"kasumi_ministry": schema.MinistryEntry, "kasumi_system": schema.SystemEntry}
-_HOST_KEYS: dict[str, type[schema.Strict]] = {"kasumi_server": schema.ServerEntry, "kasumi_host": schema.HostEntry}
-_SUFFIXES = frozenset({".yml", ".yaml"})
+_HOME = {
+    **dict.fromkeys(("kasumi_estate", *_SHARED), "group_vars/all"),
+    "kasumi_ministry": "vars of a group ministry_ID",
+    "kasumi_system": "vars of a group system_ID",
+    "kasumi_server": "its host, in a group system_ID",
+    "kasumi_host": "its host",
+}
+_IGNORED_BY_ANSIBLE = ("~", ".orig", ".bak", ".ini", ".cfg", ".retry", ".pyc", ".pyo", ".swp", ".md", ".csv", ".txt", ".py")
+_READ = frozenset({".yml", ".yaml", ".json"})
+_GROUP_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,15 +48,23 @@ class Entry:
     model: Any
     document: Document = field(hash=False)
     path: KeyPath
+    group: str = ""
     ministry: str = ""
     system: str = ""
     broken: frozenset[str] = frozenset()
     """Fields that failed already and hold a stand-in; nothing more is said about them."""
 
     def finding(self, what: str, remedy: str, *inner: str | int) -> Finding:
-        """A finding at a value inside this entry."""
+        """A finding at a value inside this entry, or at its own key."""
         path = (*self.path, *inner)
-        return self.document.place(path).finding(path, what, remedy)
+        place = self.document.place(path) if inner else self.document.key_place(path)
+        return place.finding(path, what, remedy)
+
+    @property
+    def shown_place(self) -> str:
+        """`file:line` of its key, for a second entry to point at."""
+        place = self.document.key_place(self.path)
+        return f"{place.file}:{place.line}"
 
 
 @dataclass(slots=True)
@@ -59,168 +78,188 @@ class Entries:
     images: list[Entry] = field(default_factory=list)
     ministries: list[Entry] = field(default_factory=list)
     systems: list[Entry] = field(default_factory=list)
+    machines: list[Entry] = field(default_factory=list)
     servers: list[Entry] = field(default_factory=list)
     hosts: list[Entry] = field(default_factory=list)
+    groups: Groups = field(default_factory=Groups)
+    group_places: dict[str, Place] = field(default_factory=dict)
+    host_places: dict[str, Place] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
 
-def read_entries(directory: Path) -> Entries:
-    """Read every YAML file of the inventory; never raises for what is in them."""
+def read_entries(directory: Path, shown: Path) -> Entries:
+    """Read every file of the inventory, `shown` being the directory's name in findings; never raises for what is in them."""
     entries = Entries()
-    if not directory.is_dir():
-        place = Place(file=str(directory), line=1, column=1)
-        entries.findings.append(place.finding((), "is not a directory", "name an inventory directory with --inventory"))
-        return entries
-    for file in sorted(path for path in directory.rglob("*") if path.suffix in _SUFFIXES and path.is_file()):
-        relative = file.relative_to(directory).parts
-        document = read_document(file, str(Path(directory.name, *relative)))
+    for file in sorted(path for path in directory.rglob("*") if path.is_file()):
+        relative = file.relative_to(directory)
+        if any(part.startswith((".", "__")) for part in relative.parts) or file.name.endswith(_IGNORED_BY_ANSIBLE):
+            continue
+        name = str(shown / relative)
+        if file.suffix not in _READ:
+            _refuse_hidden(file, name, entries)
+            continue
+        document = read_document(file, name)
         entries.findings.extend(document.findings)
-        if relative[0] == "group_vars" and Path(relative[1]).stem == "all":
+        if relative.parts[0] == "group_vars" and Path(relative.parts[1]).stem == "all":
             _read_shared(document, entries)
-        elif relative[0] in {"group_vars", "host_vars"}:
-            _refuse_entries(document, entries)
+        elif relative.parts[0] in {"group_vars", "host_vars"}:
+            _refuse_misplaced(document, document.data, (), entries, known=())
         else:
-            _read_groups(document, entries)
-    return entries
+            _Walk(document, entries).groups()
+    return _settled(entries)
+
+
+def _refuse_hidden(file: Path, name: str, entries: Entries) -> None:
+    """Ansible would read such a file and we would not: nobody may believe that it counts."""
+    if OURS.encode() in file.read_bytes()[:1_000_000]:
+        place = Place(file=name, line=1, column=1)
+        entries.findings.append(place.finding((), "holds kasumi_ variables, but is not read", "rename it to end in .yml"))
 
 
 def _read_shared(document: Document, entries: Entries) -> None:
-    if not isinstance(document.data, dict):
-        return
-    for key, value in document.data.items():
+    for key, value in _items(document, (), document.data, entries):
         if key == "kasumi_estate":
-            entry = _entry(schema.EstateEntry, document, (key,), value, entries, name="estate")
-            entries.estate.extend(entry)
+            entries.estate.append(_entry(schema.EstateEntry, document, (key,), value, entries, name="estate"))
         elif key in _SHARED:
-            into = getattr(entries, key.removeprefix("kasumi_"))
+            into = getattr(entries, key.removeprefix(OURS))
             for name, inner in _items(document, (key,), value, entries):
-                into.extend(_entry(_SHARED[key], document, (key, name), inner, entries, name=name))
-        elif key.startswith("kasumi_"):
-            entries.findings.append(_unknown(document, (key,), ("kasumi_estate", *_SHARED)))
+                into.append(_entry(_SHARED[key], document, (key, name), inner, entries, name=name))
+    _refuse_misplaced(document, document.data, (), entries, known=("kasumi_estate", *_SHARED))
 
 
-def _refuse_entries(document: Document, entries: Entries) -> None:
-    if isinstance(document.data, dict):
-        for key in document.data:
-            if key.startswith("kasumi_"):
-                remedy = "put it in the group or host itself; shared things go to group_vars/all"
-                entries.findings.append(document.key_place((key,)).finding((key,), "is not read from here", remedy))
-
-
-def _read_groups(document: Document, entries: Entries) -> None:
-    for name, group in _items(document, (), document.data, entries):
-        _read_group(document, (name,), group, entries, ministry="", system="")
-
-
-def _read_group(document: Document, path: KeyPath, group: object, entries: Entries, *, ministry: str, system: str) -> None:
-    if group is None:
+def _refuse_misplaced(document: Document, variables: object, path: KeyPath, entries: Entries, *, known: tuple[str, ...]) -> None:
+    if not isinstance(variables, dict):
         return
-    if not isinstance(group, dict):
-        entries.findings.append(document.place(path).finding(path, "is not a group", "write hosts:, vars: or children: under it"))
-        return
-    for key in group:
-        if key not in {"hosts", "vars", "children"}:
-            entries.findings.append(_unknown(document, (*path, key), ("hosts", "vars", "children")))
-    name = str(path[-1])
-    for key, value in _items(document, (*path, "vars"), group.get("vars"), entries):
-        where = (*path, "vars", key)
-        if key == "kasumi_ministry":
-            ministry = _id_of(name, "ministry_", document, where, entries)
-            entries.ministries.extend(_entry(schema.MinistryEntry, document, where, value, entries, name=ministry))
-        elif key == "kasumi_system":
-            system = _id_of(name, "system_", document, where, entries)
-            entries.systems.extend(_entry(schema.SystemEntry, document, where, value, entries, name=system, ministry=ministry))
-        elif key.startswith("kasumi_"):
-            entries.findings.append(_unknown(document, where, tuple(_GROUP_KEYS)))
-    for host, variables in _items(document, (*path, "hosts"), group.get("hosts"), entries):
-        _read_host(document, (*path, "hosts", host), variables, entries, ministry=ministry, system=system)
-    for child, inner in _items(document, (*path, "children"), group.get("children"), entries):
-        _read_group(document, (*path, "children", child), inner, entries, ministry=ministry, system=system)
+    for key in variables:
+        inner = (*path, key)
+        if key.startswith(OURS) and key not in known:
+            if key in _HOME:
+                finding = document.key_place(inner).finding(inner, "is not read from here", f"put it into {_HOME[key]}")
+            else:
+                finding = unknown_key(document, inner, known or tuple(_HOME))
+            entries.findings.append(finding)
 
 
-def _read_host(document: Document, path: KeyPath, variables: object, entries: Entries, *, ministry: str, system: str) -> None:
-    name = str(path[-1])
-    for key, value in _items(document, path, variables, entries):
-        where = (*path, key)
-        if key == "kasumi_server":
-            found = _entry(schema.ServerEntry, document, where, value, entries, name=name, ministry=ministry, system=system)
-            if not system:
-                place = document.key_place(where)
-                entries.findings.append(
-                    place.finding(where, "stands in no system", "put the server into a group with kasumi_system")
-                )
-            entries.servers.extend(found)
-        elif key == "kasumi_host":
-            entries.hosts.extend(_entry(schema.HostEntry, document, where, value, entries, name=name))
-        elif key.startswith("kasumi_"):
-            entries.findings.append(_unknown(document, where, tuple(_HOST_KEYS)))
+class _Walk:
+    """One file of groups and hosts."""
+
+    def __init__(self, document: Document, entries: Entries) -> None:
+        self._document = document
+        self._entries = entries
+
+    def groups(self) -> None:
+        """Read all groups of the file."""
+        for name, group in _items(self._document, (), self._document.data, self._entries):
+            self._group((name,), group)
+
+    def _group(self, path: KeyPath, group: object) -> None:
+        document, entries, name = self._document, self._entries, str(path[-1])
+        entries.group_places.setdefault(name, document.key_place(path))
+        if not _GROUP_NAME.fullmatch(name):
+            place = document.key_place(path)
+            entries.findings.append(
+                place.finding(path, f"group name {name!r} is not of a-z, 0-9 and _", "rename it; Ansible warns too")
+            )
+        for key, value in _items(document, path, group, entries):
+            inner = (*path, key)
+            if key == "vars":
+                self._group_variables(inner, value, name)
+            elif key == "hosts":
+                for host, variables in _items(document, inner, value, entries):
+                    entries.groups.add_host(name, host)
+                    entries.host_places.setdefault(host, document.key_place((*inner, host)))
+                    self._host((*inner, host), variables)
+            elif key == "children":
+                for child, below in _items(document, inner, value, entries):
+                    entries.groups.add_child(name, child)
+                    self._group((*inner, child), below)
+            else:
+                entries.findings.append(unknown_key(document, inner, ("hosts", "vars", "children")))
+
+    def _group_variables(self, path: KeyPath, variables: object, group: str) -> None:
+        document, entries = self._document, self._entries
+        for key, value in _items(document, path, variables, entries):
+            where = (*path, key)
+            if key == "kasumi_ministry":
+                name = self._id_of(group, MINISTRY_GROUP, where)
+                entries.ministries.append(_entry(schema.MinistryEntry, document, where, value, entries, name=name, group=group))
+            elif key == "kasumi_system":
+                name = self._id_of(group, SYSTEM_GROUP, where)
+                entries.systems.append(_entry(schema.SystemEntry, document, where, value, entries, name=name, group=group))
+                machines = value.get("machines") if isinstance(value, dict) else None
+                for machine, inner in machines.items() if isinstance(machines, dict) else ():
+                    place = (*where, "machines", machine)
+                    found = _entry(schema.MachineEntry, document, place, inner, entries, name=machine, group=group)
+                    entries.machines.append(replace(found, system=name))
+        _refuse_misplaced(document, variables, path, entries, known=("kasumi_ministry", "kasumi_system"))
+
+    def _host(self, path: KeyPath, variables: object) -> None:
+        document, entries, name = self._document, self._entries, str(path[-1])
+        for key, value in _items(document, path, variables, entries):
+            where = (*path, key)
+            if key == "kasumi_server":
+                entries.servers.append(_entry(schema.ServerEntry, document, where, value, entries, name=name))
+            elif key == "kasumi_host":
+                entries.hosts.append(_entry(schema.HostEntry, document, where, value, entries, name=name))
+        _refuse_misplaced(document, variables, path, entries, known=("kasumi_server", "kasumi_host"))
+
+    def _id_of(self, group: str, prefix: str, path: KeyPath) -> str:
+        if not group.startswith(prefix) or group == prefix:
+            place = self._document.key_place(path)
+            finding = place.finding(path, f"group {group} cannot hold it", f"name the group {prefix}ID, its id with underscores")
+            self._entries.findings.append(finding)
+        return group_id(group, prefix)
+
+
+def group_id(group: str, prefix: str) -> str:
+    """The id that a group's name stands for."""
+    return group.removeprefix(prefix).replace("_", "-")
 
 
 def _items(document: Document, path: KeyPath, value: object, entries: Entries) -> Iterator[tuple[str, object]]:
     if value is None:
         return
     if not isinstance(value, dict):
-        entries.findings.append(document.place(path).finding(path, "wanted a mapping", "write `name: …` under it"))
+        entries.findings.append(document.place(path).finding(path, "wanted a mapping", "write `name: …` lines under it"))
         return
     yield from value.items()
 
 
-def _id_of(group: str, prefix: str, document: Document, path: KeyPath, entries: Entries) -> str:
-    if not group.startswith(prefix) or group == prefix:
-        remedy = f"name the group {prefix}ID, its id with underscores"
-        entries.findings.append(document.key_place(path).finding(path, f"group {group} has no id of this kind", remedy))
-    return group.removeprefix(prefix).replace("_", "-")
-
-
 def _entry(
-    model: type[M],
-    document: Document,
-    path: KeyPath,
-    value: object,
-    entries: Entries,
-    *,
-    name: str,
-    ministry: str = "",
-    system: str = "",
-) -> list[Entry]:
-    try:
-        schema.valid_id(name)
-    except ValueError as error:
-        entries.findings.append(document.key_place(path).finding(path, f"{name!r}: {error}", "choose another name"))
+    model: type[schema.Strict], document: Document, path: KeyPath, value: object, entries: Entries, *, name: str, group: str = ""
+) -> Entry:
+    if not schema.is_id(name):
+        what = f"{name!r} is not an id: wanted a-z, 0-9 and inner dashes, at most 63 characters"
+        entries.findings.append(document.key_place(path).finding(path, what, "choose another name"))
     broken: frozenset[str] = frozenset()
     try:
         checked = model.model_validate({} if value is None else value)
     except ValidationError as error:
-        entries.findings.extend(_findings(error, model, document, path))
+        entries.findings.extend(complaints(error, model, document, path))
         broken = frozenset(str(problem["loc"][0]) for problem in error.errors(include_url=False) if problem["loc"])
-        sound = (
-            {key: inner for key, inner in value.items() if key not in broken and key in model.model_fields}
-            if isinstance(value, dict)
-            else {}
-        )
+        given = value if isinstance(value, dict) else {}
+        sound = {key: inner for key, inner in given.items() if key not in broken and key in model.model_fields}
+        broken |= {key for key in model.model_fields if not isinstance(value, dict)}
         checked = model.with_stand_ins(sound)
-    return [Entry(id=name, model=checked, document=document, path=path, ministry=ministry, system=system, broken=broken)]
+    return Entry(id=name, model=checked, document=document, path=path, group=group, broken=broken)
 
 
-def _findings(error: ValidationError, model: type[schema.Strict], document: Document, path: KeyPath) -> Iterator[Finding]:
-    for problem in error.errors(include_url=False):
-        inner = (*path, *problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            yield _unknown(document, inner, schema.keys_at(model, problem["loc"][:-1]))
-        elif problem["type"] == "missing":
-            yield document.place(inner[:-1]).finding(inner, "is missing", "add it")
-        else:
-            found = problem["input"]
-            shown = f"found {found!r}" if isinstance(found, (str, int, float, bool)) else f"found {_kind(found)}"
-            message = problem["msg"].removeprefix("Value error, ")
-            yield document.place(inner).finding(inner, f"{message[0].lower()}{message[1:]}, {shown}", "correct it")
+def _settled(entries: Entries) -> Entries:
+    """Give each system its ministry and each server its system, from the groups of all files."""
+    groups = entries.groups
+    for index, entry in enumerate(entries.systems):
+        found = groups.around_group(entry.group, MINISTRY_GROUP)
+        entries.systems[index] = replace(entry, ministry=_only(entry, found, MINISTRY_GROUP, "ministry", entries))
+    ministries = {entry.id: entry.ministry for entry in entries.systems}
+    for index, entry in enumerate(entries.servers):
+        system = _only(entry, groups.around_host(entry.id, SYSTEM_GROUP), SYSTEM_GROUP, "system", entries)
+        entries.servers[index] = replace(entry, system=system, ministry=ministries.get(system, ""))
+    entries.machines[:] = [replace(entry, ministry=ministries.get(entry.system, "")) for entry in entries.machines]
+    return entries
 
 
-def _unknown(document: Document, path: KeyPath, known: tuple[str, ...]) -> Finding:
-    near = get_close_matches(str(path[-1]), known, n=1)
-    remedy = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
-    return document.key_place(path).finding(path, "unknown key", remedy)
-
-
-def _kind(value: object) -> str:
-    return {dict: "a mapping", list: "a list", type(None): "nothing"}.get(type(value), type(value).__name__)
+def _only(entry: Entry, groups: tuple[str, ...], prefix: str, kind: str, entries: Entries) -> str:
+    if len(groups) != 1:
+        held = "no group" if not groups else f"{len(groups)} groups ({', '.join(groups)})"
+        entries.findings.append(entry.finding(f"stands in {held} of a {kind}", f"put it into one group {prefix}ID"))
+    return group_id(groups[0], prefix) if groups else ""

@@ -1,35 +1,48 @@
-"""YAML to plain data that remembers where every key and value stands, without YAML 1.1's surprises.
+"""YAML to plain data that can say where every key and value stands, without YAML 1.1's surprises.
 
 PyYAML's own construction would drop duplicate keys silently, read `no` as false and `1:30` as ninety; here each is a
-finding at its line and column. Files are untrusted: size, depth and the total behind aliases are limited.
+finding at its line and column. Files are untrusted: size, depth and what stands behind aliases are limited.
 """
 
-import datetime
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 
 import yaml
+from yaml._yaml import CParser
+from yaml.resolver import BaseResolver
 
+from controlplane.inventory.scalars import meaning, trap_in
 from controlplane.model.finding import Finding, Severity
 
-MAX_FILE_BYTES = 64 * 1024 * 1024
+MAX_FILE_BYTES = 16 * 1024 * 1024
+"""Some 40,000 servers; each ministry has a file of its own."""
 MAX_DEPTH = 40
-MAX_NODES = 5_000_000
-"""All nodes of one file, aliases counted each time they are used; an estate of 50,000 servers has about a million."""
+MAX_ALIASED = 100_000
+"""Values reached again through aliases in one file. Ten lines of nested aliases can stand for a billion values."""
 
 KeyPath = tuple[str | int, ...]
 
-_TRAP_BOOLEAN = re.compile(r"^(?:yes|no|on|off)$", re.IGNORECASE)
-_INTEGER = re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$")
-_FLOAT = re.compile(r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$")
-_ODD_NUMBER = re.compile(
-    r"^[-+]?(?:0[0-9_]+|0[xXbBoO][0-9a-fA-F_]+|[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?|[0-9][0-9,_]*_[0-9_,]*)$"
-)
-_DATE = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
-_QUOTED = frozenset({"'", '"', "|", ">"})
-_SPECIAL = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
-_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_SUSPICIOUS_DEPTH = 1_000
+"""The C parser recurses without a limit and ends the process at some 20,000 levels, so depth is looked at before it runs."""
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_MERGE = "<<"
+_CORE_TAG = "tag:yaml.org,2002:"
+_PLAIN_TAG = f"{_CORE_TAG}str"
+_ENCRYPTED = frozenset({"!vault", "!vault-encrypted"})
+_UNSAFE = "!unsafe"
+_FREE = "variables"
+"""Below this key stands what Ansible gets; vaulted values are passed on as they are."""
+
+
+class _NodeLoader(CParser, BaseResolver):
+    """The C parser without PyYAML's guesses about plain words: what they mean is decided in `scalars`."""
+
+    def __init__(self, text: str) -> None:
+        CParser.__init__(self, text)
+        BaseResolver.__init__(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +55,7 @@ class Place:
 
     def finding(self, path: KeyPath, what: str, remedy: str) -> Finding:
         """A critical finding here; `path` is shown dotted."""
-        dotted = ".".join(str(part) for part in path) or "(document)"
+        dotted = ".".join(map(_printable, path)) or "(file)"
         return Finding(
             severity=Severity.CRITICAL, where=f"{self.file}:{self.line}:{self.column}: {dotted}", what=what, remedy=remedy
         )
@@ -50,60 +63,140 @@ class Place:
 
 @dataclass(slots=True)
 class Document:
-    """One file as plain data; `places` has a place for the value at each path, `key_places` for each key."""
+    """One file as plain data; places are looked up in its nodes only when something is wrong."""
 
     file: str
     data: object = None
-    places: dict[KeyPath, Place] = field(default_factory=dict)
-    key_places: dict[KeyPath, Place] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    root: yaml.Node | None = None
+    _index: dict[int, dict[str | int, tuple[yaml.Node, yaml.Node]]] = field(default_factory=dict)
 
     def place(self, path: KeyPath) -> Place:
         """Where the value at `path` stands, or the nearest thing around it."""
-        while path and path not in self.places:
-            path = path[:-1]
-        return self.places.get(path) or Place(file=self.file, line=1, column=1)
+        return self._found(path)[1]
 
     def key_place(self, path: KeyPath) -> Place:
         """Where the key at `path` stands."""
-        return self.key_places.get(path) or self.place(path)
+        return self._found(path)[0]
+
+    def place_of(self, node: yaml.Node) -> Place:
+        """Where a node of this file begins."""
+        return Place(file=self.file, line=node.start_mark.line + 1, column=node.start_mark.column + 1)
+
+    def _found(self, path: KeyPath) -> tuple[Place, Place]:
+        if self.root is None:
+            start = Place(file=self.file, line=1, column=1)
+            return start, start
+        key = value = self.root
+        for part in path:
+            inner = self._inside(value).get(part)
+            if inner is None:
+                break
+            key, value = inner
+        return self.place_of(key), self.place_of(value)
+
+    def _inside(self, node: yaml.Node) -> dict[str | int, tuple[yaml.Node, yaml.Node]]:
+        known = self._index.get(id(node))
+        if known is None:
+            known = self._index[id(node)] = dict(_pairs(node))
+        return known
+
+
+def _pairs(node: yaml.Node) -> Iterator[tuple[str | int, tuple[yaml.Node, yaml.Node]]]:
+    """Keys of a mapping or sequence, the winning one last: merged first, then its own in reverse, so the first stays."""
+    if isinstance(node, yaml.SequenceNode):
+        yield from ((index, (item, item)) for index, item in enumerate(node.value))
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in reversed(node.value):
+            if _is_merge(key):
+                for source in reversed(_merged(value)):
+                    yield from _pairs(source)
+        yield from ((str(key.value), (key, value)) for key, value in reversed(node.value) if not _is_merge(key))
+
+
+def _is_merge(key: yaml.Node) -> bool:
+    return isinstance(key, yaml.ScalarNode) and key.value == _MERGE and not key.style
+
+
+def _merged(value: yaml.Node) -> list[yaml.Node]:
+    return list(value.value) if isinstance(value, yaml.SequenceNode) else [value]
 
 
 def read_document(file: Path, shown: str) -> Document:
-    """Read one file; what cannot be read is in the findings of the result."""
+    """Read one file; `shown` names it in findings. What cannot be read is in the findings of the result."""
     document = Document(file=shown)
-    start = Place(file=shown, line=1, column=1)
+
+    def refuse(what: str, remedy: str, line: int = 1, column: int = 1) -> Document:
+        document.findings.append(Place(file=shown, line=line, column=column).finding((), what, remedy))
+        return document
+
     try:
+        size = file.stat().st_size
+        if size > MAX_FILE_BYTES:
+            return refuse(f"has {size} bytes, at most {MAX_FILE_BYTES} are read", "split it by ministry")
         raw = file.read_bytes()
     except OSError as error:
-        document.findings.append(start.finding((), f"cannot be read: {error.strerror}", "correct its permissions"))
-        return document
-    if len(raw) > MAX_FILE_BYTES:
-        document.findings.append(
-            start.finding((), f"has {len(raw)} bytes, at most {MAX_FILE_BYTES} are read", "split it by ministry")
-        )
-        return document
+        return refuse(f"cannot be read: {error.strerror}", "correct the file or its permissions")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        document.findings.append(Place(file=shown, line=line, column=1).finding((), "is not UTF-8", "save it as UTF-8"))
-        return document
+        before = raw[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
+        return refuse(f"byte 0x{raw[error.start]:02x} is not UTF-8", "save the file as UTF-8", line, column)
+    if _looks_deep(raw) and _is_deep(text):
+        return refuse(f"is nested deeper than {MAX_DEPTH}", "write it flat")
     try:
-        node = yaml.compose(text, Loader=yaml.CSafeLoader)
+        document.root = _compose(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
-        what = f"is not YAML: {error.problem or error.context}"
-        document.findings.append(Place(file=shown, line=line, column=column).finding((), what, "correct the syntax there"))
-        return document
-    except (yaml.YAMLError, RecursionError) as error:
-        what = f"is not YAML: {str(error).splitlines()[0]}"
-        document.findings.append(start.finding((), what, "save it as plain UTF-8 text without control characters"))
-        return document
-    if node is not None:
-        _Reader(document).read(node)
+        return refuse(f"is not YAML: {error.problem or error.context}", _syntax_remedy(error.problem or ""), line, column)
+    except yaml.YAMLError as error:
+        return refuse(f"is not YAML: {str(error).splitlines()[0]}", "save it as plain text without control characters")
+    if document.root is not None:
+        _Reader(document).read(document.root)
     return document
+
+
+def _compose(text: str) -> yaml.Node | None:
+    loader = _NodeLoader(text)
+    node: yaml.Node | None = loader.get_single_node()
+    return node
+
+
+def _looks_deep(raw: bytes) -> bool:
+    """Cheap and never wrong when it says no: each block level takes a column of some line, each flow level a bracket."""
+    if max(map(len, raw.splitlines()), default=0) > _SUSPICIOUS_DEPTH:
+        return True
+    return max(accumulate(map(_STEP.__getitem__, raw.translate(None, _NOT_BRACKETS))), default=0) > _SUSPICIOUS_DEPTH
+
+
+def _is_deep(text: str) -> bool:
+    depth = 0
+    try:
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
+                depth += 1
+                if depth > MAX_DEPTH:
+                    return True
+            elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
+                depth -= 1
+    except yaml.YAMLError:
+        return False
+    return False
+
+
+def _syntax_remedy(problem: str) -> str:
+    if "\\t" in problem or "'\t'" in problem or "tab" in problem:
+        return "indent with spaces, never tabs"
+    if "single document" in problem:
+        return "one document a file: remove `---` inside it"
+    return "correct the syntax there"
+
+
+def _printable(part: str | int) -> str:
+    text = str(part)
+    return text if text.isprintable() else ascii(text)
 
 
 class _Reader:
@@ -111,81 +204,117 @@ class _Reader:
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        self._left = MAX_NODES
+        self._path: list[str | int] = []
+        self._seen: set[int] = set()
+        self._aliased = 0
 
     def read(self, node: yaml.Node) -> None:
         """Fill the document from its root node."""
         try:
-            self._document.data = self._value(node, ())
+            self._document.data = self._value(node, again=False)
         except _TooMuchError as error:
-            place = self._place(node)
-            self._document.findings.append(place.finding((), str(error), "write it flat and without nested aliases"))
+            self._document.findings.append(error.place.finding((), str(error), "write it flat and without nested aliases"))
             self._document.data = None
 
-    def _value(self, node: yaml.Node, path: KeyPath) -> object:
-        self._left -= 1
-        if self._left < 0:
-            raise _TooMuchError(f"has more than {MAX_NODES} values behind its aliases")
-        if len(path) > MAX_DEPTH:
-            raise _TooMuchError(f"is nested deeper than {MAX_DEPTH}")
-        self._document.places[path] = self._place(node)
+    def _value(self, node: yaml.Node, *, again: bool) -> object:
+        if isinstance(node, yaml.ScalarNode):
+            if again:
+                self._count(node)
+            return self._scalar(node)
+        if len(self._path) > MAX_DEPTH:
+            raise _TooMuchError(f"is nested deeper than {MAX_DEPTH}", self._document.place_of(node))
+        if again or id(node) in self._seen:
+            again = True
+            self._count(node)
+        self._seen.add(id(node))
+        self._known_tag(node)
         if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
-            return [self._value(item, (*path, index)) for index, item in enumerate(node.value)]
-        return self._scalar(str(node.value), node, path)
+            return self._mapping(node, again=again)
+        return self._sequence(node, again=again)
 
-    def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, object]:
-        result: dict[str, object] = {}
-        for key_node, value_node in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
-                self._find(key_node, path, "a key must be a word", "write `word: value`")
-                continue
-            key = str(key_node.value)
-            inner = (*path, key)
-            if key in result:
-                first = self._document.key_place(inner)
-                self._find(key_node, inner, f"duplicate key, first at line {first.line}", "keep one of them")
-                continue
-            self._document.key_places[inner] = self._place(key_node)
-            result[key] = self._value(value_node, inner)
+    def _count(self, node: yaml.Node) -> None:
+        self._aliased += 1
+        if self._aliased > MAX_ALIASED:
+            raise _TooMuchError(f"stands for more than {MAX_ALIASED} values behind aliases", self._document.place_of(node))
+
+    def _sequence(self, node: yaml.Node, *, again: bool) -> list[object]:
+        result = []
+        for index, item in enumerate(node.value):
+            self._path.append(index)
+            result.append(self._value(item, again=again))
+            self._path.pop()
         return result
 
-    def _scalar(self, text: str, node: yaml.Node, path: KeyPath) -> object:
-        if getattr(node, "style", None) in _QUOTED or node.tag.startswith("!"):
+    def _mapping(self, node: yaml.MappingNode, *, again: bool) -> dict[str, object]:
+        result: dict[str, object] = {}
+        first: dict[str, int] = {}
+        merges: list[yaml.Node] = []
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._find(key_node, "a key must be a word", "write `word: value`")
+                continue
+            if _is_merge(key_node):
+                merges += _merged(value_node)
+                continue
+            key = str(key_node.value)
+            self._path.append(key)
+            if key in result:
+                self._find(key_node, f"duplicate key, first at line {first[key]}", "keep one of them")
+            else:
+                self._trap(key_node)
+                first[key] = key_node.start_mark.line + 1
+                result[key] = self._value(value_node, again=again)
+            self._path.pop()
+        for source in merges:
+            merged = self._value(source, again=True)
+            if isinstance(merged, dict):
+                result = merged | result
+            else:
+                self._find(source, f"{_MERGE} wants a mapping", "merge an anchor of a mapping, or remove it")
+        return result
+
+    def _scalar(self, node: yaml.ScalarNode) -> object:
+        text = str(node.value)
+        if node.tag != _PLAIN_TAG:
+            return self._tagged(node, text)
+        if node.style:
             return text
-        if text in _SPECIAL:
-            return None
-        if text in _BOOLEANS:
-            return _BOOLEANS[text]
-        if _TRAP_BOOLEAN.match(text):
-            return self._trap(
-                node, path, f"{text} means {'true' if text.lower() in {'yes', 'on'} else 'false'} to Ansible and text to others"
-            )
-        if _INTEGER.match(text):
-            return int(text) if len(text) < 20 else text
-        if _ODD_NUMBER.match(text):
-            return self._trap(node, path, f"{text} is read as another number by YAML 1.1")
-        if _FLOAT.match(text):
-            return float(text)
-        if _DATE.match(text):
-            try:
-                return datetime.date.fromisoformat(text)
-            except ValueError:
-                return text
+        value = meaning(text)
+        if value is text:
+            self._trap(node)
+        return value
+
+    def _tagged(self, node: yaml.ScalarNode, text: str) -> object:
+        if node.tag in _ENCRYPTED:
+            if self._ours and _FREE not in self._path:
+                self._find(node, "is encrypted, which only Ansible can read", f"write it in clear, or keep it under {_FREE}")
+            return {"__ansible_vault": text} if _FREE in self._path else text
+        if node.tag == _UNSAFE:
+            return {"__ansible_unsafe": text} if _FREE in self._path else text
+        self._known_tag(node)
         return text
 
-    def _trap(self, node: yaml.Node, path: KeyPath, what: str) -> str:
-        if any(str(part).startswith("kasumi_") for part in path):
-            self._find(node, path, what, "put it in quotes, or write true, false or a plain decimal number")
-        return str(node.value)
+    def _known_tag(self, node: yaml.Node) -> None:
+        core = node.tag in {"!", _UNSAFE} or (node.tag.startswith(_CORE_TAG) and ":python/" not in node.tag)
+        if not core:
+            self._find(node, f"unknown tag {node.tag}", "remove it; !vault and !unsafe are known")
 
-    def _find(self, node: yaml.Node, path: KeyPath, what: str, remedy: str) -> None:
-        self._document.findings.append(self._place(node).finding(path, what, remedy))
+    @property
+    def _ours(self) -> bool:
+        return any(isinstance(part, str) and part.startswith("kasumi_") for part in self._path)
 
-    def _place(self, node: yaml.Node) -> Place:
-        return Place(file=self._document.file, line=node.start_mark.line + 1, column=node.start_mark.column + 1)
+    def _trap(self, node: yaml.ScalarNode) -> None:
+        what = "" if node.style else trap_in(str(node.value))
+        if what and self._ours:
+            self._find(node, what, "put it in quotes, or write true, false or a plain decimal number")
+
+    def _find(self, node: yaml.Node, what: str, remedy: str) -> None:
+        self._document.findings.append(self._document.place_of(node).finding(tuple(self._path), what, remedy))
 
 
 class _TooMuchError(Exception):
     """The file would cost more than any honest one."""
+
+    def __init__(self, message: str, place: Place) -> None:
+        super().__init__(message)
+        self.place = place

@@ -1,14 +1,19 @@
 """An inventory directory to an Estate, or to all findings at once."""
 
+import re
 from pathlib import Path
 
 from controlplane.errors import ExitCode, KasumiError
+from controlplane.inventory.addresses import reserved_range
 from controlplane.inventory.entries import Entries, Entry, read_entries
-from controlplane.inventory.references import reference_findings, reserved_range
+from controlplane.inventory.nodes import Place
+from controlplane.inventory.references import reference_findings
 from controlplane.inventory.schema import HostEntry, MachineEntry, ServerEntry, ServiceEntry, Size, SystemEntry
 from controlplane.model import estate as words
 from controlplane.model.finding import Finding
 from controlplane.model.resources import Overcommit, Resources
+
+_WHERE = re.compile(r"(?P<file>.*?):(?P<line>[0-9]+):(?P<column>[0-9]+): ")
 
 
 class InventoryError(KasumiError):
@@ -32,19 +37,31 @@ def load(directory: Path) -> words.Estate:
 
 
 def read(directory: Path) -> tuple[words.Estate | None, tuple[Finding, ...]]:
-    """The estate, or None and all findings sorted by file and line."""
-    entries = read_entries(directory)
-    findings = [*entries.findings, *reference_findings(entries)]
+    """The estate, or None and all findings in the order of files and lines.
+
+    Files are named as `directory` is, or relative to the working directory where that holds it.
+    """
+    shown = _shown(directory)
+    if not directory.is_dir():
+        what = "is not a directory" if directory.exists() else "does not exist"
+        return None, (Place(file=str(shown), line=1, column=1).finding((), what, "name an inventory directory with --inventory"),)
+    entries = read_entries(directory, shown)
+    findings = {*entries.findings, *reference_findings(entries, str(shown))}
     if findings:
-        return None, tuple(sorted(set(findings), key=_position))
+        return None, tuple(sorted(findings, key=_position))
     return _estate(entries), ()
 
 
-def _position(finding: Finding) -> tuple[str, int, int, str]:
-    file, _, rest = finding.where.partition(":")
-    numbers = [part for part in rest.split(":")[:2] if part.strip().isdigit()]
-    line, column = (int(numbers[0]), int(numbers[1])) if len(numbers) == 2 else (0, 0)
-    return file, line, column, finding.what
+def _shown(directory: Path) -> Path:
+    here = Path.cwd()
+    return directory.relative_to(here) if directory.is_absolute() and directory.is_relative_to(here) else directory
+
+
+def _position(finding: Finding) -> tuple[str, int, int, str, str]:
+    found = _WHERE.match(finding.where)
+    if found is None:
+        return finding.where, 0, 0, "", finding.what
+    return found["file"], int(found["line"]), int(found["column"]), finding.where, finding.what
 
 
 def _estate(entries: Entries) -> words.Estate:
@@ -61,11 +78,7 @@ def _estate(entries: Entries) -> words.Estate:
         ministries={e.id: words.Ministry(id=e.id, **dict(e.model)) for e in entries.ministries},
         systems={e.id: _system(e, e.model) for e in entries.systems},
         servers={e.id: _server(e, e.model) for e in entries.servers},
-        machines={
-            name: _machine(name, system.id, machine)
-            for system in entries.systems
-            for name, machine in system.model.machines.items()
-        },
+        machines={e.id: _machine(e, e.model) for e in entries.machines},
         sites={e.id: words.Site(id=e.id, name=e.model.name) for e in entries.sites},
         hosts={e.id: _host(e, e.model) for e in entries.hosts},
         networks={e.id: _network(e) for e in entries.networks},
@@ -133,10 +146,10 @@ def _server(entry: Entry, model: ServerEntry) -> words.Server:
     )
 
 
-def _machine(name: str, system: str, model: MachineEntry) -> words.WantedMachine:
+def _machine(entry: Entry, model: MachineEntry) -> words.WantedMachine:
     return words.WantedMachine(
-        id=name,
-        system=system,
+        id=entry.id,
+        system=entry.system,
         size=_resources(model.size),
         image=model.image,
         network=model.network,
@@ -169,7 +182,7 @@ def _host(entry: Entry, model: HostEntry) -> words.Host:
 
 def _network(entry: Entry) -> words.Network:
     model = entry.model
-    ranges = [reserved_range(text) for text in model.reserved]
+    ranges = [found for text in model.reserved if (found := reserved_range(text)) is not None]
     return words.Network(
         id=entry.id,
         cidr=model.cidr,

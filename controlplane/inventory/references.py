@@ -1,129 +1,88 @@
-"""Checks what only the whole inventory can show: ids and addresses used once, references that resolve, addresses in place."""
+"""Checks what only the whole inventory can show: ids used once, references that resolve, demands that a host can meet."""
 
-from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
-from ipaddress import IPv4Address, IPv4Network
+from collections.abc import Collection, Iterable, Iterator
 
+from controlplane.inventory.addresses import address_findings
+from controlplane.inventory.complaints import suggestion
 from controlplane.inventory.entries import Entries, Entry
-from controlplane.inventory.schema import NetworkEntry
 from controlplane.model.estate import Disposition
 from controlplane.model.finding import Finding, Severity
 
 
-def reference_findings(entries: Entries) -> Iterator[Finding]:
+def reference_findings(entries: Entries, shown: str) -> Iterator[Finding]:
     """Every finding of this kind; nothing is said about fields that failed by themselves already."""
-    yield from _estate(entries)
-    for kind in (
-        entries.tiers,
-        entries.sites,
-        entries.networks,
-        entries.images,
-        entries.ministries,
-        entries.systems,
-        entries.hosts,
-    ):
+    yield from _estate(entries, shown)
+    for kind in (entries.tiers, entries.sites, entries.networks, entries.images, entries.ministries, entries.systems):
         yield from _unique(kind)
-    yield from _unique([*entries.servers, *_machines(entries)])
-    yield from _networks(entries)
+    yield from _unique([*entries.hosts, *entries.servers, *entries.machines])
+    yield from _names(entries)
     yield from _systems(entries)
     yield from _hosts(entries)
     yield from _servers(entries)
-    yield from _machine_references(entries)
-    yield from _addresses(entries)
+    yield from _machines(entries)
+    yield from _replicas(entries)
+    yield from _zones(entries)
+    yield from address_findings(entries)
 
 
-def _machines(entries: Entries) -> list[Entry]:
-    return [
-        Entry(
-            id=name, model=machine, document=system.document, path=(*system.path, "machines", name), ministry=system.ministry,
-            system=system.id,
-        )
-        for system in entries.systems
-        for name, machine in system.model.machines.items()
-    ]  # fmt: skip
-
-
-def _estate(entries: Entries) -> Iterator[Finding]:
-    if not entries.estate and not any(
-        "kasumi_estate" in finding.where or "directory" in finding.what for finding in entries.findings
-    ):
+def _estate(entries: Entries, shown: str) -> Iterator[Finding]:
+    if not entries.estate and not entries.findings:
         yield Finding(
-            severity=Severity.CRITICAL, where="group_vars/all", what="no kasumi_estate", remedy="say id, name and access there"
+            severity=Severity.CRITICAL,
+            where=f"{shown}/group_vars/all:1:1: kasumi_estate",
+            what="is missing",
+            remedy="say id, name and access there",
         )
     for entry in entries.estate[1:]:
-        yield entry.finding("a second kasumi_estate", "keep one of them")
+        yield entry.finding(f"a second kasumi_estate, first at {entries.estate[0].shown_place}", "keep one of them")
 
 
 def _unique(kind: Iterable[Entry]) -> Iterator[Finding]:
     first: dict[str, Entry] = {}
     for entry in kind:
         if entry.id in first:
-            other = first[entry.id]
-            place = other.document.key_place(other.path)
-            yield entry.finding(f"duplicate id {entry.id}, first at {place.file}:{place.line}", "rename one of them")
+            yield entry.finding(f"duplicate id {entry.id}, first at {first[entry.id].shown_place}", "rename one of them")
         else:
             first[entry.id] = entry
 
 
-def _resolves(
-    entry: Entry, value: str, kind: str, known: Iterable[str], *path: str | int, required: bool = True
-) -> Iterator[Finding]:
-    if not value and not required:
-        return
-    names = list(known)
-    if value not in names and not (path and path[0] in entry.broken):
-        near = get_close_matches(value, names, n=1)
-        remedy = f"did you mean {near[0]}?" if near else f"define the {kind} or name another"
+def _names(entries: Entries) -> Iterator[Finding]:
+    for name in entries.host_places.keys() & entries.group_places.keys():
+        group = entries.group_places[name]
+        what = f"a host has the name of the group at {group.file}:{group.line}"
+        yield entries.host_places[name].finding((name,), what, "rename one of them; Ansible warns too")
+
+
+def _resolves(entry: Entry, value: str, kind: str, known: Collection[str], *path: str | int) -> Iterator[Finding]:
+    if value not in known and not (path and path[0] in entry.broken):
+        remedy = suggestion(value, tuple(known), f"define the {kind} or name another")
         yield entry.finding(f"no {kind} {value!r}", remedy, *path)
 
 
-def _ids(kind: Iterable[Entry]) -> set[str]:
-    return {entry.id for entry in kind}
-
-
-def _networks(entries: Entries) -> Iterator[Finding]:
-    seen: list[tuple[IPv4Network, Entry]] = []
-    for entry in entries.networks:
-        if "cidr" in entry.broken:
-            continue
-        cidr = IPv4Network(entry.model.cidr)
-        yield from _resolves(entry, entry.model.ministry, "ministry", _ids(entries.ministries), "ministry", required=False)
-        if entry.model.gateway and IPv4Address(entry.model.gateway) not in cidr:
-            yield entry.finding(f"gateway {entry.model.gateway} is outside {cidr}", "correct one of them", "gateway")
-        for index, text in enumerate(entry.model.reserved):
-            first, last = reserved_range(text)
-            if first is None or last is None or first > last or first not in cidr or last not in cidr:
-                remedy = "write FIRST-LAST with addresses of this network"
-                yield entry.finding(f"range {text!r} is not inside {cidr}", remedy, "reserved", index)
-        for other, owner in seen:
-            if cidr.overlaps(other):
-                yield entry.finding(
-                    f"{cidr} overlaps {other} of network {owner.id}", "give each network its own addresses", "cidr"
-                )
-        seen.append((cidr, entry))
-
-
-def reserved_range(text: str) -> tuple[IPv4Address | None, IPv4Address | None]:
-    """First and last address of `10.0.0.1-10.0.0.20` or of a single address; None for what is neither."""
-    first, _, last = text.partition("-")
-    try:
-        return IPv4Address(first.strip()), IPv4Address((last or first).strip())
-    except ValueError:
-        return None, None
+def _ids(kind: Iterable[Entry]) -> dict[str, Entry]:
+    return {entry.id: entry for entry in kind}
 
 
 def _systems(entries: Entries) -> Iterator[Finding]:
+    ministries, tiers = _ids(entries.ministries), _ids(entries.tiers)
     for entry in entries.systems:
-        if not entry.ministry:
-            yield entry.finding("stands in no ministry", "put the group under a group with kasumi_ministry")
-        yield from _resolves(entry, entry.model.tier, "tier", _ids(entries.tiers), "tier")
+        if entry.ministry:
+            yield from _resolves(entry, entry.ministry, "ministry", ministries)
+        yield from _resolves(entry, entry.model.tier, "tier", tiers, "tier")
 
 
 def _hosts(entries: Entries) -> Iterator[Finding]:
+    sites, networks = _ids(entries.sites), _ids(entries.networks)
+    uris: dict[str, Entry] = {}
     for entry in entries.hosts:
-        yield from _resolves(entry, entry.model.site, "site", _ids(entries.sites), "site")
+        yield from _resolves(entry, entry.model.site, "site", sites, "site")
         for network in entry.model.networks:
-            yield from _resolves(entry, network, "network", _ids(entries.networks), "networks", network)
+            yield from _resolves(entry, network, "network", networks, "networks", network)
+        if "uri" not in entry.broken:
+            if entry.model.uri in uris:
+                what = f"uri {entry.model.uri} is taken by {uris[entry.model.uri].id}"
+                yield entry.finding(what, "one host, one entry: correct one of them", "uri")
+            uris.setdefault(entry.model.uri, entry)
         reserved, capacity = entry.model.reserved, entry.model.capacity
         for what, kept, whole in (
             ("vcpus", reserved.vcpus, capacity.vcpus),
@@ -131,80 +90,96 @@ def _hosts(entries: Entries) -> Iterator[Finding]:
             ("disk", reserved.disk or 0, capacity.disk),
         ):
             if kept >= whole:
-                yield entry.finding(f"reserves all {what} for itself", "leave some for machines", "reserved")
+                yield entry.finding(f"reserves all {what} for itself", "leave some for machines", "reserved", what)
 
 
 def _servers(entries: Entries) -> Iterator[Finding]:
-    machines = _ids(_machines(entries))
+    machines, systems = _ids(entries.machines), _ids(entries.systems)
     networks, images = _ids(entries.networks), _ids(entries.images)
     for entry in entries.servers:
         server = entry.model
-        yield from _resolves(entry, server.network, "network", networks, "network", required=False)
-        yield from _resolves(entry, server.image, "image", images, "image", required=False)
+        if entry.system:
+            yield from _resolves(entry, entry.system, "system", systems)
+        if server.network:
+            yield from _resolves(entry, server.network, "network", networks, "network")
+        if server.image:
+            yield from _resolves(entry, server.image, "image", images, "image")
         if "disposition" in entry.broken:
             continue
         if server.disposition is Disposition.MERGE:
-            if not server.into and "into" not in entry.broken:
-                yield entry.finding("merge needs the machine that takes over", "add `into: MACHINE`", "disposition")
-            else:
+            if server.into:
                 yield from _resolves(entry, server.into, "machine", machines, "into")
+            elif "into" not in entry.broken:
+                yield entry.finding("merge needs the machine that takes over", "add `into: MACHINE`", "disposition")
         elif server.into:
             yield entry.finding(f"into is for merge, not for {server.disposition.value}", "remove it or merge", "into")
-        if server.disposition is Disposition.REPLATFORM and not server.image:
-            yield entry.finding("replatform needs the image of the new machine", "add `image: IMAGE`", "disposition")
-        if server.disposition in {Disposition.REHOST, Disposition.REPLATFORM} and not server.network:
-            yield entry.finding(
-                f"{server.disposition.value} needs the network of the machine", "add `network: NETWORK`", "disposition"
-            )
-        if server.disposition is Disposition.REHOST and server.source is not None:
-            for what, value in (("address", server.address), ("mac", server.mac)):
-                if not value:
-                    yield entry.finding(f"rehost keeps the {what}, which is not stated", f"add `{what}:`", "disposition")
+        yield from _needs(entry)
 
 
-def _machine_references(entries: Entries) -> Iterator[Finding]:
-    networks, images = _ids(entries.networks), {image.id: image.model for image in entries.images}
-    for entry in _machines(entries):
+def _needs(entry: Entry) -> Iterator[Finding]:
+    """What a machine made of a server must know and the server does not state."""
+    server = entry.model
+    moved = ("network", "address", "mac") if server.source is not None else ("network",)
+    needed = {Disposition.REPLATFORM: ("image", "network"), Disposition.REHOST: moved}
+    for name in needed.get(server.disposition, ()):
+        if not getattr(server, name) and name not in entry.broken:
+            yield entry.finding(f"{server.disposition.value} needs {name}", f"add `{name}: …`", "disposition")
+
+
+def _machines(entries: Entries) -> Iterator[Finding]:
+    networks, images = _ids(entries.networks), _ids(entries.images)
+    for entry in entries.machines:
         yield from _resolves(entry, entry.model.network, "network", networks, "network")
         yield from _resolves(entry, entry.model.image, "image", images, "image")
         image = images.get(entry.model.image)
-        if image is not None and entry.model.size.disk < image.min_disk:
-            yield entry.finding(
-                f"disk of {entry.model.size.disk} GiB is smaller than image {entry.model.image} needs ({image.min_disk} GiB)",
-                "give it more", "size", "disk",
-            )  # fmt: skip
+        if image is not None and "size" not in entry.broken and entry.model.size.disk < image.model.min_disk:
+            what = f"{entry.model.size.disk}GiB is too small for image {image.id}"
+            yield entry.finding(what, f"give it at least {image.model.min_disk}GiB", "size", "disk")
 
 
-def _addresses(entries: Entries) -> Iterator[Finding]:
-    networks = {entry.id: entry.model for entry in entries.networks}
-    taken: dict[str, Entry] = {}
-    cards: dict[str, Entry] = {}
-    for entry in [*entries.servers, *_machines(entries)]:
-        address, mac = entry.model.address, getattr(entry.model, "mac", None)
-        if address:
-            if address in taken:
-                yield entry.finding(f"address {address} is taken by {taken[address].id}", "give it another", "address")
-            taken.setdefault(address, entry)
-            network = networks.get(entry.model.network)
-            if network is not None and network.cidr:
-                yield from _in_network(entry, address, network)
-        if mac:
-            if mac in cards:
-                yield entry.finding(f"MAC {mac} is taken by {cards[mac].id}", "give it another", "mac")
-            cards.setdefault(mac, entry)
+def _replicas(entries: Entries) -> Iterator[Finding]:
+    """A group of one is a name that does not match: what should be kept apart would not be."""
+    groups: dict[tuple[str, str], list[Entry]] = {}
+    for entry in [*entries.servers, *entries.machines]:
+        if entry.model.replica_group:
+            groups.setdefault((entry.system, entry.model.replica_group), []).append(entry)
+    names: dict[str, list[str]] = {}
+    for system, name in groups:
+        names.setdefault(system, []).append(name)
+    for (system, name), members in groups.items():
+        if len(members) == 1:
+            others = tuple(other for other in names[system] if other != name)
+            what = f"replica group {name!r} has one member in system {system}"
+            yield members[0].finding(what, suggestion(name, others, "name a second member, or remove it"), "replica_group")
 
 
-def _in_network(entry: Entry, address: str, network: NetworkEntry) -> Iterator[Finding]:
-    cidr, ip = IPv4Network(network.cidr), IPv4Address(address)
-    if ip not in cidr:
-        yield entry.finding(
-            f"address {address} is outside network {entry.model.network} ({cidr})", "correct one of them", "address"
-        )
-    elif address == network.gateway:
-        yield entry.finding(f"address {address} is the gateway of its network", "give it another", "address")
-    elif ip in {cidr.network_address, cidr.broadcast_address}:
-        yield entry.finding(f"address {address} is the network's own or its broadcast address", "give it another", "address")
-    for text in network.reserved:
-        first, last = reserved_range(text)
-        if first is not None and last is not None and first <= ip <= last:
-            yield entry.finding(f"address {address} lies in the reserved range {text}", "give it another", "address")
+def _zones(entries: Entries) -> Iterator[Finding]:
+    """Ministry and confidentiality of networks, and that at least one host could hold the machine."""
+    systems, networks = _ids(entries.systems), _ids(entries.networks)
+    zones = {
+        (grade, network) for host in entries.hosts for grade in host.model.confidentiality for network in host.model.networks
+    }
+    complete = bool(entries.hosts) and not any({"confidentiality", "networks"} & host.broken for host in entries.hosts)
+    for entry in [*entries.machines, *entries.servers]:
+        system, network = systems.get(entry.system), networks.get(entry.model.network)
+        if system is None or network is None or "network" in entry.broken or system.broken:
+            continue
+        owner, grade = network.model.ministry, system.model.confidentiality
+        if owner and entry.ministry and owner != entry.ministry and "ministry" not in network.broken:
+            what = f"network {network.id} belongs to ministry {owner}, the system to {entry.ministry}"
+            yield entry.finding(what, "name a network of that ministry or a shared one", "network")
+        if network.model.confidentiality < grade and "confidentiality" not in network.broken:
+            what = (
+                f"confidentiality {grade} of system {system.id} is above {network.model.confidentiality} of network {network.id}"
+            )
+            yield entry.finding(what, "name another network or correct a grade", "network")
+        elif complete and _comes_to_a_host(entry) and (grade, network.id) not in zones:
+            what = f"no host holds confidentiality {grade} and carries network {network.id}"
+            yield entry.finding(what, "let a host carry it or name another network", "network")
+
+
+def _comes_to_a_host(entry: Entry) -> bool:
+    disposition = getattr(entry.model, "disposition", None)
+    return disposition is None or (
+        disposition in {Disposition.REHOST, Disposition.REPLATFORM} and "disposition" not in entry.broken
+    )

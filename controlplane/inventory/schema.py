@@ -1,52 +1,51 @@
 """What may stand under each `kasumi_*` variable: one model for each kind of thing, strict, unknown keys refused."""
 
 import re
+from collections.abc import Callable
 from datetime import date
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
+from controlplane.inventory.units import SizeError, size_gib, size_mib
 from controlplane.model.estate import Disposition
 
-_SIZE = re.compile(r"^([0-9]+(?:\.[0-9]+)?) ?(MiB|GiB|TiB)$")
-_MIB = {"MiB": 1, "GiB": 1024, "TiB": 1024 * 1024}
-_MAC = re.compile(r"^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$")
-_ID = re.compile(r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")
-GIB_MIB = 1024
+_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
+_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_ABSOLUTE = re.compile(r"/[^\s\x00]*")
+_STAND_IN_ADDRESS = "192.0.2.0/24"
 
 
-def _mib(value: Any) -> int:
-    found = _SIZE.match(value) if isinstance(value, str) else None
-    if found is None:
-        raise ValueError("wanted a size with its unit: MiB, GiB or TiB, such as 8GiB")
-    mib = float(found.group(1)) * _MIB[found.group(2)]
-    if mib <= 0:
-        raise ValueError("wanted a size above zero")
-    if mib != int(mib):
-        raise ValueError("wanted a whole number of MiB")
-    return int(mib)
+def wrong(what: str, remedy: str) -> PydanticCustomError:
+    """An error of validation that carries what to do about it."""
+    return PydanticCustomError("kasumi", "{what}", {"what": what, "remedy": remedy})
 
 
-def _gib(value: Any) -> int:
-    mib = _mib(value)
-    if mib % GIB_MIB:
-        raise ValueError("wanted a whole number of GiB")
-    return mib // GIB_MIB
+def _size(parse: Callable[[object], int]) -> Callable[[Any], int]:
+    def check(value: Any) -> int:
+        try:
+            return parse(value)
+        except SizeError as error:
+            raise wrong(str(error), error.remedy) from None
+
+    return check
 
 
 def _mac(value: str) -> str:
     lower = value.lower()
-    if not _MAC.match(lower):
-        raise ValueError("wanted a MAC address such as 52:54:00:12:34:56")
+    if not _MAC.fullmatch(lower):
+        raise wrong("wanted a MAC address", 'write it as "52:54:00:12:34:56"')
     if int(lower[:2], 16) & 1:
-        raise ValueError("this is a multicast address, wanted one of a single card")
+        raise wrong("this is a multicast address, wanted that of a single card", "make its second digit even")
     return lower
 
 
 def _id(value: str) -> str:
-    if not _ID.match(value):
-        raise ValueError("wanted an id of a-z, 0-9 and dashes, at most 63 characters")
+    if not _ID.fullmatch(value):
+        raise wrong("wanted an id of a-z, 0-9 and inner dashes, at most 63 characters", "choose another id")
     return value
 
 
@@ -54,27 +53,45 @@ def _address(value: str) -> str:
     try:
         return str(IPv4Address(value))
     except ValueError:
-        raise ValueError("wanted an IPv4 address such as 10.1.2.3") from None
+        raise wrong("wanted an IPv4 address", "write it as 10.1.2.3") from None
 
 
 def _cidr(value: str) -> str:
     try:
-        return str(IPv4Network(value))
+        network = IPv4Network(value)
     except ValueError:
         try:
             right = IPv4Interface(value).network
         except ValueError:
-            raise ValueError("wanted an IPv4 network such as 10.1.2.0/24") from None
-        raise ValueError(f"has host bits set, wanted {right}") from None
+            raise wrong("wanted an IPv4 network", "write it as 10.1.2.0/24") from None
+        raise wrong("wanted the network's own address", f"did you mean {right}?") from None
+    if "/" not in value or network.prefixlen > 30:
+        raise wrong("wanted a network with room for machines", "write its prefix length, at most 30, as in 10.1.2.0/24")
+    return str(network)
 
 
-Mib = Annotated[int, BeforeValidator(_mib)]
-Gib = Annotated[int, BeforeValidator(_gib)]
+def _absolute(value: str) -> str:
+    if not _ABSOLUTE.fullmatch(value):
+        raise wrong("wanted a path from / on without blanks", "write it as /path/name")
+    return value
+
+
+def _sha256(value: str) -> str:
+    if not _SHA256.fullmatch(value):
+        raise wrong("wanted a SHA-256 of 64 hexadecimal digits in lower case", "take it from sha256sum, in quotes")
+    return value
+
+
+Mib = Annotated[int, BeforeValidator(_size(size_mib))]
+Gib = Annotated[int, BeforeValidator(_size(size_gib))]
 Mac = Annotated[str, AfterValidator(_mac)]
 Id = Annotated[str, AfterValidator(_id)]
 Address = Annotated[str, AfterValidator(_address)]
 Cidr = Annotated[str, AfterValidator(_cidr)]
+AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
+LongText = Annotated[str, Field(max_length=2000)]
+Grade = Annotated[int, Field(ge=1, le=3)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 FiscalYear = Annotated[int, Field(ge=1990, le=2100)]
 Vcpus = Annotated[int, Field(ge=1, le=4096)]
@@ -92,17 +109,17 @@ class Strict(BaseModel):
         return cls.model_validate(sound | {name: cls.stand_ins.get(name, "-") for name in missing})
 
     stand_ins: ClassVar[dict[str, Any]] = {
+        "id": "x",
         "size": {"vcpus": 1, "memory": "1024TiB", "disk": "1024TiB"},
         "capacity": {"vcpus": 4096, "memory": "1024TiB", "disk": "1024TiB"},
         "kind": "virtual",
         "disposition": "retain",
         "study_class": 1,
         "confidentiality": 1,
-        "cost_thousand_yen": 0,
         "host_failures": 0,
-        "cidr": "192.0.2.0/24",
+        "cidr": _STAND_IN_ADDRESS,
         "format": "raw",
-        "port": 1,
+        "file": "/-",
     }
 
 
@@ -156,7 +173,7 @@ class NetworkEntry(Strict):
     """One of `kasumi_networks`."""
 
     cidr: Cidr
-    confidentiality: Annotated[int, Field(ge=1, le=3)]
+    confidentiality: Grade
     ministry: str = ""
     gateway: Address | None = None
     vlan: Annotated[int, Field(ge=1, le=4094)] | None = None
@@ -167,10 +184,10 @@ class NetworkEntry(Strict):
 class ImageEntry(Strict):
     """One of `kasumi_images`."""
 
-    file: Text
+    file: AbsolutePath
     format: Literal["qcow2", "raw"]
     os: Text
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    sha256: Annotated[str, AfterValidator(_sha256)] | None = None
     min_disk: Gib = 1
 
 
@@ -186,7 +203,7 @@ class PoolEntry(Strict):
     """A directory on the host for our volumes."""
 
     name: Id = "kasumi"
-    path: Annotated[str, Field(pattern="^/[^\\s]+$")] = "/var/lib/libvirt/kasumi"
+    path: AbsolutePath = "/var/lib/libvirt/kasumi"
 
 
 class HostEntry(Strict):
@@ -201,7 +218,7 @@ class HostEntry(Strict):
     capacity: Size
     reserved: HostReserve = HostReserve()
     overcommit: OvercommitEntry = OvercommitEntry()
-    confidentiality: Annotated[list[Annotated[int, Field(ge=1, le=3)]], Field(min_length=1)]
+    confidentiality: Annotated[list[Grade], Field(min_length=1)]
     networks: dict[str, str]
     pool: PoolEntry = PoolEntry()
     maintenance: bool = False
@@ -222,7 +239,7 @@ class SavingEntry(Strict):
     label: Text
     cost_thousand_yen: int
     cost_fiscal_year: FiscalYear | None = None
-    hours: Annotated[int, Field(ge=0)] | None = None
+    hours: int | None = None
     hours_fiscal_year: FiscalYear | None = None
     shared_use: bool = False
     note: str = ""
@@ -234,7 +251,7 @@ class ServiceEntry(Strict):
     name: Text
     port: Port
     protocol: Literal["tcp", "http"] = "tcp"
-    path: Annotated[str, Field(pattern="^/")] = "/"
+    path: AbsolutePath = "/"
     expect: str = ""
 
 
@@ -252,19 +269,19 @@ class MachineEntry(Strict):
 
 
 class SystemEntry(Strict):
-    """`kasumi_system`."""
+    """`kasumi_system`; each of its machines is a `MachineEntry`, checked by itself."""
 
     name: Text
     name_en: Text
     study_class: Annotated[int, Field(ge=1, le=4)]
-    confidentiality: Annotated[int, Field(ge=1, le=3)]
+    confidentiality: Grade
     tier: str = "standard"
     status: Literal["active", "planned"] = "active"
     change_windows: list[Text] = []
     contract_end: date | None = None
     savings: list[SavingEntry] = []
-    description: str = ""
-    machines: dict[str, MachineEntry] = {}
+    description: LongText = ""
+    machines: dict[str, Any] = {}
 
 
 class SourceEntry(Strict):
@@ -281,7 +298,7 @@ class ServerEntry(Strict):
     kind: Literal["physical", "virtual"]
     size: Size
     disposition: Annotated[Disposition, Field(strict=False)]
-    reason: str = ""
+    reason: LongText = ""
     into: str = ""
     target: Size | None = None
     os: str = ""
@@ -297,9 +314,9 @@ class ServerEntry(Strict):
     example: bool = False
 
 
-def valid_id(value: str) -> str:
-    """The id itself; raises ValueError with what was wanted."""
-    return _id(value)
+def is_id(value: str) -> bool:
+    """True for an id: a-z, 0-9 and inner dashes, at most 63 characters, so that it is a host name too."""
+    return _ID.fullmatch(value) is not None
 
 
 def keys_at(model: type[Strict], inside: tuple[str | int, ...]) -> tuple[str, ...]:

@@ -136,7 +136,7 @@ def ssh_wrapper(ssh_config: str) -> Path:
         raise KasumiError(f"{folder}: wanted a folder of ours alone, found another's; remove it")
     text = f'#!/bin/sh\nexec ssh {shlex.join(options)} "$@"\n'
     script = folder / f"ssh-{sha256(text.encode()).hexdigest()[:16]}"
-    fresh = folder / f".{script.name}.{os.getpid()}"
+    fresh = folder / f".{script.name}.{os.getpid()}.{threading.get_ident()}"  # two hosts are opened by two threads
     fresh.write_text(text)
     fresh.chmod(0o700)
     fresh.replace(script)

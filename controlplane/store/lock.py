@@ -48,7 +48,8 @@ def advisory_lock(engine: Engine, name: str, *, verb: str) -> Iterator[None]:
             who = connection.scalar(
                 text(
                     "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
-                    "WHERE l.locktype = 'advisory' AND l.granted AND ((l.classid::bigint << 32) | l.objid::bigint) = hashtextextended(:key, 0)"
+                    "WHERE l.locktype = 'advisory' AND l.granted AND "
+                    "((l.classid::bigint << 32) | l.objid::bigint) = hashtextextended(:key, 0)"
                 ),
                 key,
             )

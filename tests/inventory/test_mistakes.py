@@ -31,10 +31,25 @@ PENSION = "ministry_mhlw.children.system_pension"
 SERVER = f"{PENSION}.hosts.mhlw-pension.kasumi_server"
 
 MISTAKES = [
-    ("30-mhlw.yml", "kind: virtual", "kindd: virtual", f"mine/30-mhlw.yml:24:13: {SERVER}.kindd: unknown key, did you mean kind?"),
-    ("30-mhlw.yml", "memory: 768MiB", "memory: 768MB", "wanted a size with its unit: MiB, GiB or TiB, such as 8GiB, found '768MB'"),
+    (
+        "30-mhlw.yml",
+        "kind: virtual",
+        "kindd: virtual",
+        f"mine/30-mhlw.yml:24:13: {SERVER}.kindd: unknown key, did you mean kind?",
+    ),
+    (
+        "30-mhlw.yml",
+        "memory: 768MiB",
+        "memory: 768MB",
+        "wanted a size with its unit: MiB, GiB or TiB, such as 8GiB, found '768MB'",
+    ),
     ("30-mhlw.yml", "vcpus: 1, memory: 768MiB", "vcpus: -1, memory: 768MiB", f"mine/30-mhlw.yml:25:27: {SERVER}.size.vcpus: "),
-    ("30-mhlw.yml", "address: 10.77.20.21", "address: 10.77.30.99", "address 10.77.30.99 is outside network mhlw (10.77.20.0/24)"),
+    (
+        "30-mhlw.yml",
+        "address: 10.77.20.21",
+        "address: 10.77.30.99",
+        "address 10.77.30.99 is outside network mhlw (10.77.20.0/24)",
+    ),
     ("30-mhlw.yml", "address: 10.77.20.21", "address: 10.77.20.1", "address 10.77.20.1 is the gateway of its network"),
     ("30-mhlw.yml", "address: 10.77.20.21", "address: 10.77.20.5", "lies in the reserved range 10.77.20.2-10.77.20.20"),
     ("30-mhlw.yml", "network: mhlw\n", "network: mhwl\n", "no network 'mhwl', did you mean mhlw?"),
@@ -46,8 +61,18 @@ MISTAKES = [
     ("10-hosts.yml", "site: east", "site: north", "no site 'north'"),
     ("10-hosts.yml", "        site: east\n", "        site: east\n        site: west\n", "site: duplicate key, first at line 9"),
     ("40-mof.yml", "disposition: retire", "disposition: merge", "merge needs the machine that takes over, add `into: MACHINE`"),
-    ("40-mof.yml", "address: 10.77.30.21", "address: 10.77.30.300", "wanted an IPv4 address such as 10.1.2.3, found '10.77.30.300'"),
-    ("group_vars/all/estate.yml", "cidr: 10.77.30.0/24", "cidr: 10.77.20.128/25", "10.77.20.128/25 overlaps 10.77.20.0/24 of network mhlw"),
+    (
+        "40-mof.yml",
+        "address: 10.77.30.21",
+        "address: 10.77.30.300",
+        "wanted an IPv4 address such as 10.1.2.3, found '10.77.30.300'",
+    ),
+    (
+        "group_vars/all/estate.yml",
+        "cidr: 10.77.30.0/24",
+        "cidr: 10.77.20.128/25",
+        "10.77.20.128/25 overlaps 10.77.20.0/24 of network mhlw",
+    ),
     ("group_vars/all/estate.yml", "cidr: 10.77.30.0/24", "cidr: 10.77.30.1/24", "has host bits set, wanted 10.77.30.0/24"),
     ("group_vars/all/estate.yml", "kasumi_sites:", "kasumi_site:", "kasumi_site: unknown key, did you mean kasumi_sites?"),
 ]
