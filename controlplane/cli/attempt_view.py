@@ -2,6 +2,7 @@
 
 from controlplane.cli.output import print_table, say
 from controlplane.execution.apply import Attempt
+from controlplane.execution.converge import Convergence
 from controlplane.model.drift import Drift, Outcome, Result
 
 DRIFT_COLUMNS = ("host", "subject", "what", "wanted", "found", "action")
@@ -49,10 +50,16 @@ def sentence(attempt: Attempt, *, verb: str, machines: int, seconds: float) -> s
     done = attempt.convergence
     counts = {result: sum(1 for outcome in done.outcomes if outcome.result is result) for result in Result}
     hosts = len(done.observation.hosts)
-    parts = [f"{done.changed} repaired" if done.changed else "nothing to do"]
+    parts = [_done_text(done)]
     parts += [f"{counts[result]} {result.value}" for result in (Result.FAILED, Result.UNREACHABLE, Result.LEFT) if counts[result]]
     reached = hosts - len(done.unreachable)
     foreign = f"{attempt.foreign} foreign machines left alone"
     return (
         f"{verb}: {', '.join(parts)}; {machines} machines planned, {reached} of {hosts} hosts reached, {foreign}; {seconds:.1f} s"
     )
+
+
+def _done_text(done: Convergence) -> str:
+    if done.changed:
+        return f"{done.changed} done"
+    return "no host to look at" if len(done.unreachable) == len(done.observation.hosts) else "nothing to do"

@@ -1,5 +1,6 @@
 """`kasumi migrate`: move a machine with its disk from its old host, step by step, with a way back."""
 
+import sys
 from collections.abc import Callable
 
 import typer
@@ -104,5 +105,5 @@ def _act(session: Session, machine: str, act: Callable[[stage.Move], Migration],
 
 def _confirm(what: str, yes: bool) -> None:
     say(what)
-    if not yes and not typer.confirm("go on?", err=True):
+    if not yes and not (sys.stdin.isatty() and typer.confirm("go on?", err=True)):
         raise RefusedError("not confirmed, nothing was touched; --yes answers this")
