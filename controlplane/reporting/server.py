@@ -1,81 +1,122 @@
-"""Serves `/metrics`, `/` and `/healthz`; a request reads the store and never a host."""
+"""Serves `/metrics`, `/` and `/healthz` from the watch's memory; no request waits for a host or for the database."""
 
-import threading
+import gzip
+import signal
+import socket
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import FrameType
+from urllib.parse import urlsplit
 
-from prometheus_client import CollectorRegistry, disable_created_metrics
+from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from controlplane.errors import KasumiError
 from controlplane.reporting.metrics import collect
 from controlplane.reporting.page import landing_page
-from controlplane.reporting.state import State, read_state
-from controlplane.store import Store
+from controlplane.reporting.watch import Watch
+from controlplane.reporting.watched import Watched
 
-DEFAULT_PORT = 9178
-"""Beside the libvirt exporters' 9177."""
-_CHAIN_CHECK_SECONDS = 600.0
-"""Checking the whole evidence chain reads all of it, so a scrape shows the last result."""
-
-
-class StateReader:
-    """Reads the state for each request; checks the evidence chain only now and then."""
-
-    def __init__(self, store: Store, estate: str) -> None:
-        self._store = store
-        self._estate = estate
-        self._lock = threading.Lock()
-        self._checked_at: datetime | None = None
-        self._whole = True
-
-    def read(self) -> State:
-        """The state now."""
-        now = datetime.now(UTC)
-        with self._lock:
-            if self._checked_at is None or (now - self._checked_at).total_seconds() > _CHAIN_CHECK_SECONDS:
-                self._whole = self._store.first_broken_evidence(self._estate) is None
-                self._checked_at = now
-        return read_state(self._store, self._estate, now, evidence_whole=self._whole)
+_REQUEST_SECONDS = 10
+"""A client that says nothing for so long is dropped; Prometheus' own default is to wait ten seconds."""
+_SMALL_BYTES = 1400
+"""What fits one packet is not worth compressing."""
+_HEARTBEATS_MISSED = timedelta(minutes=5)
 
 
-class _StateCollector(Collector):
-    def __init__(self, read: Callable[[], State]) -> None:
-        self._read = read
+class _Collected(Collector):
+    def __init__(self, state: Callable[[], Watched]) -> None:
+        self._state = state
 
     def collect(self) -> Iterable[Metric]:
-        return collect(self._read())
+        return collect(self._state())
 
 
-def make_server(address: tuple[str, int], read: Callable[[], State]) -> ThreadingHTTPServer:
-    """A server that is bound and not yet serving."""
-    disable_created_metrics()  # type: ignore[no-untyped-call]
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_StateCollector(read))
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            path = self.path.partition("?")[0]
-            if path == "/metrics":
-                encode, content_type = choose_encoder(self.headers.get("Accept", ""))
-                self._answer(200, content_type, encode(registry))
-            elif path == "/":
-                self._answer(200, "text/html; charset=utf-8", landing_page(read()).encode())
-            elif path == "/healthz":
-                self._answer(200, "text/plain; charset=utf-8", b"ok\n")
-            else:
-                self._answer(404, "text/plain; charset=utf-8", b"there is / and /metrics\n")
+    def __init__(self, address: tuple[str, int], state: Callable[[], Watched]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self.state = state
+        self.registry = CollectorRegistry(auto_describe=False)
+        self.registry.register(_Collected(state))
+        ProcessCollector(registry=self.registry)
+        super().__init__(address, _Handler)
 
-        def _answer(self, status: int, content_type: str, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = _REQUEST_SECONDS
+    server: _Server
+
+    def do_GET(self) -> None:
+        """Answer one request."""
+        path = urlsplit(self.path).path
+        if path == "/metrics":
+            encode, kind = choose_encoder(self.headers.get("Accept", ""))
+            self._answer(200, kind, encode(self.server.registry))
+        elif path == "/":
+            self._answer(200, "text/html; charset=utf-8", landing_page(self.server.state()).encode())
+        elif path == "/healthz":
+            self._health(self.server.state())
+        else:
+            self._answer(404, "text/plain; charset=utf-8", b"not here; there are /, /metrics and /healthz\n")
+
+    do_HEAD = do_GET  # noqa: N815 - http.server's name
+
+    def _health(self, state: Watched) -> None:
+        silent = state.at - state.books.read_at
+        if silent > _HEARTBEATS_MISSED:
+            text = f"the store was last read {silent.total_seconds():.0f} s ago; see the log\n"
+            self._answer(503, "text/plain; charset=utf-8", text.encode())
+        else:
+            self._answer(200, "text/plain; charset=utf-8", b"ok\n")
+
+    def _answer(self, status: int, kind: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        if len(body) > _SMALL_BYTES and "gzip" in self.headers.get("Accept-Encoding", ""):
+            body = gzip.compress(body, compresslevel=1)
+            self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
             self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
-            """Scrapes are not news."""
+    def log_message(self, *_: object) -> None:
+        """Scrapes are not news."""
 
-    return ThreadingHTTPServer(address, Handler)
+
+def bind(address: str, port: int, state: Callable[[], Watched]) -> ThreadingHTTPServer:
+    """A server that is bound and does not answer yet. Raises KasumiError when the address cannot be had."""
+    try:
+        return _Server((address, port), state)
+    except OSError as error:
+        raise KasumiError(
+            f"--listen {address}:{port}: {error.strerror or error}; choose another address or end what listens there"
+        ) from None
+
+
+def serve_until_stopped(watch: Watch, address: str, port: int, *, ready: Callable[[str], None]) -> None:
+    """Bind, watch and answer until SIGTERM or SIGINT; `ready` is told the URL. Raises KasumiError."""
+    with bind(address, port, watch.state) as server:
+        watch.start()
+
+        def stop(_signal: int, _frame: FrameType | None) -> None:
+            raise KeyboardInterrupt
+
+        signal.signal(signal.SIGTERM, stop)
+        try:
+            shown = f"[{address}]" if ":" in address else address
+            ready(f"http://{shown}:{server.server_address[1]}/")
+            server.serve_forever()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            watch.stop()

@@ -75,7 +75,12 @@ MISTAKES = [
         "cidr: 10.77.20.128/25",
         "10.77.20.128/25 overlaps 10.77.20.0/24 of network mhlw",
     ),
-    ("group_vars/all/estate.yml", "cidr: 10.77.30.0/24", "cidr: 10.77.30.1/24", "found '10.77.30.1/24', did you mean 10.77.30.0/24?"),
+    (
+        "group_vars/all/estate.yml",
+        "cidr: 10.77.30.0/24",
+        "cidr: 10.77.30.1/24",
+        "found '10.77.30.1/24', did you mean 10.77.30.0/24?",
+    ),
     ("group_vars/all/estate.yml", "kasumi_sites:", "kasumi_site:", "kasumi_site: unknown key, did you mean kasumi_sites?"),
 ]
 

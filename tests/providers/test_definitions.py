@@ -81,6 +81,23 @@ def test_what_we_write_is_what_we_read():
     assert (shape.mark.estate, shape.mark.machine, shape.mark.plan) == ("lab", "portal-1", "5d42176c")
 
 
+@pytest.mark.parametrize("cards", [0, 1, 2])
+def test_reading_by_layout_reads_the_same_as_reading_all(cards):
+    given = _given_back(definition(replace(MACHINE, nics=MACHINE.nics[:cards]), virtualisation="test"))
+    flat = etree.tostring(etree.fromstring(given, etree.XMLParser(remove_blank_text=True)), encoding="unicode")
+    assert shape_of(given) == shape_of(flat)
+    assert len(shape_of(given).nics) == cards
+
+
+def test_metadata_of_others_cannot_pass_for_devices():
+    fake = "\n  <devices>\n    <interface type='network'>\n      <source network='x'/>\n    </interface>\n  </devices>\n"
+    given = _given_back(
+        definition(virtualisation="test").replace("</metadata>", f"<o xmlns='urn:o'><![CDATA[{fake}]]></o></metadata>")
+    )
+    assert fake in given
+    assert [nic.network for nic in shape_of(given).nics] == ["kasumi-shared", "kasumi-mof"]
+
+
 def test_no_name_breaks_out_of_its_place():
     hostile = replace(MACHINE, system='"/><on_crash>destroy</on_crash><x a="', ministry="]]>&lt;mof")
     domain = etree.fromstring(definition(hostile))

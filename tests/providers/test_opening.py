@@ -70,6 +70,7 @@ def test_ssh_never_asks_and_reads_our_configuration(tmp_path, monkeypatch):
     assert "hostname 192.0.2.7\n" in said
     assert "batchmode yes\n" in said
     assert "connecttimeout 10\n" in said
+    assert "serveraliveinterval 5\n" in said
     ssh_wrapper.cache_clear()
     assert ssh_wrapper(str(config)) == script
     assert script.parent.stat().st_mode & 0o077 == 0

@@ -160,7 +160,9 @@ def rows_on_the_server() -> str:
 def test_the_old_hosts_guest_moves_with_its_data_and_can_go_back(world):
     before = rows_on_the_server()
     assert before.startswith("1000 ")
-    with subprocess.Popen([KASUMI, "migrate", "start", MOVED, "--yes"], env=world.environment, stderr=subprocess.PIPE, text=True) as cut:
+    with subprocess.Popen(
+        [KASUMI, "migrate", "start", MOVED, "--yes"], env=world.environment, stderr=subprocess.PIPE, text=True
+    ) as cut:
         while "copied 256" not in (line := cut.stderr.readline()):
             assert line, "it ended before the first range was copied"
         cut.send_signal(signal.SIGKILL)
