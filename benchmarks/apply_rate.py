@@ -73,8 +73,20 @@ def main() -> None:
             xmls = _prepare_raw(folder, environment)
         _remove()
         virsh("pool-undefine", "kasumi-bench")
-        report(f"kasumi apply of {COUNT} machines, disks and seeds included", ours, "virsh define and start, disks ready", raw, "at most 1.3")
-        report(f"kasumi apply of {COUNT} machines, disks and seeds included", ours, "virt-install --import, disks ready", installed, "none")
+        report(
+            f"kasumi apply of {COUNT} machines, disks and seeds included",
+            ours,
+            "virsh define and start, disks ready",
+            raw,
+            "at most 1.3",
+        )
+        report(
+            f"kasumi apply of {COUNT} machines, disks and seeds included",
+            ours,
+            "virt-install --import, disks ready",
+            installed,
+            "none",
+        )
 
 
 def _timed(act: Callable[[], object]) -> float:

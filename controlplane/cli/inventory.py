@@ -8,8 +8,10 @@ from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
 from controlplane.cli.output import FORMAT_OPTION, Format, emit, emit_document, say
 from controlplane.cli.session import Session
 from controlplane.errors import ExitCode, KasumiError
+from controlplane.inventory import read as read_inventory
+from controlplane.inventory.related import find, near, related_to
 from controlplane.model.document import to_data
-from controlplane.model.estate import Estate
+from controlplane.settings import load as load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Check, list and show what the inventory declares.")
 
@@ -20,14 +22,27 @@ _COLUMNS = {
     "machines": ("id", "system", "image", "network", "vcpus", "memory_mib", "disk_gib", "roles"),
     "hosts": ("id", "uri", "site", "rack", "power_feed", "vcpus", "memory_mib", "disk_gib", "confidentiality", "maintenance"),
     "networks": ("id", "cidr", "ministry", "vlan", "confidentiality", "gateway"),
+    "sites": ("id", "name"),
+    "tiers": ("id", "host_failures", "spread_over"),
     "images": ("id", "file", "format", "os"),
 }
+_FINDING_COLUMNS = ("severity", "where", "what", "remedy")
 
 
 @app.command()
-def check(home: OptionalPath = HOME_OPTION, inventory: OptionalPath = INVENTORY_OPTION) -> int:
-    """Read the whole inventory and report every mistake as file:line:column; exit 1 when there is one."""
-    estate = Session(home=home, inventory=inventory).estate
+def check(output: Format = FORMAT_OPTION, home: OptionalPath = HOME_OPTION, inventory: OptionalPath = INVENTORY_OPTION) -> int:
+    """Read the whole inventory; print every mistake as file:line:column: where: what, what to do; exit 1 when there is one."""
+    directory = load_settings(home=home, inventory=inventory).inventory
+    estate, findings = read_inventory(directory)
+    if output is not Format.TABLE:
+        emit("findings", [to_data(finding) for finding in findings], _FINDING_COLUMNS, output)
+    else:
+        for finding in findings:
+            typer.echo(str(finding))
+    if estate is None:
+        plural = "" if len(findings) == 1 else "s"
+        say(f"kasumi: inventory {directory}: {len(findings)} mistake{plural}; correct and run `kasumi inventory check` again")
+        return ExitCode.FAILED
     counts = ", ".join(f"{len(getattr(estate, kind))} {kind}" for kind in _COLUMNS)
     say(f"inventory of {estate.id} ({estate.name}): {counts}; no mistakes")
     return ExitCode.DONE
@@ -51,30 +66,25 @@ def list_(
 
 @app.command()
 def show(
-    thing_id: str = typer.Argument(..., metavar="ID", help="A ministry, system, server, machine, host, network or image."),
+    thing_id: str = typer.Argument(
+        ..., metavar="ID", help="A ministry, system, server, machine, host, network, site, tier or image."
+    ),
     output: Format = typer.Option(Format.YAML, "--output", "-o", help="json or yaml."),
     home: OptionalPath = HOME_OPTION,
     inventory: OptionalPath = INVENTORY_OPTION,
 ) -> int:
-    """Show everything about one id, and what belongs to it."""
+    """Show everything about one id, and what belongs to it; an id of several kinds shows them all."""
+    if output not in {Format.JSON, Format.YAML}:
+        raise KasumiError(f"inventory show: no output as {output.value}; wanted json or yaml", ExitCode.USAGE)
     estate = Session(home=home, inventory=inventory).estate
-    found = {kind: getattr(estate, kind)[thing_id] for kind in _COLUMNS if thing_id in getattr(estate, kind)}
+    found = find(estate, thing_id)
     if not found:
-        raise KasumiError(f"inventory show: nothing has the id {thing_id!r}; `kasumi inventory list KIND` shows ids")
-    document: dict[str, object] = {kind: to_data(thing) for kind, thing in found.items()}
-    if "ministries" in found:
-        document["systems"] = [system.id for system in estate.systems.values() if system.ministry == thing_id]
-    if "systems" in found:
-        document |= _of_system(estate, thing_id)
-    emit_document(document, Format.YAML if output in {Format.TABLE, Format.CSV} else output)
+        alike = near(estate, thing_id)
+        remedy = f"did you mean {' or '.join(alike)}?" if alike else "`kasumi inventory list KIND` shows ids"
+        raise KasumiError(f"inventory show: nothing has the id {thing_id!r}; {remedy}")
+    whole = {kind: to_data(thing) | {"related": to_data(related_to(estate, kind, thing_id))} for kind, thing in found.items()}
+    emit_document(whole, output)
     return ExitCode.DONE
-
-
-def _of_system(estate: Estate, system: str) -> dict[str, object]:
-    return {
-        "servers": [to_data(server) for server in estate.servers.values() if server.system == system],
-        "machines": [to_data(machine) for machine in estate.machines.values() if machine.system == system],
-    }
 
 
 def _record(thing: object) -> dict[str, object]:

@@ -35,7 +35,7 @@ _HOME = {
     "kasumi_server": "its host, in a group system_ID",
     "kasumi_host": "its host",
 }
-_IGNORED_BY_ANSIBLE = ("~", ".orig", ".bak", ".ini", ".cfg", ".retry", ".pyc", ".pyo", ".swp", ".md", ".csv", ".txt", ".py")
+_IGNORED_BY_ANSIBLE = ("~", ".pyc", ".pyo", ".swp", ".bak", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry")
 _READ = frozenset({".yml", ".yaml", ".json"})
 _GROUP_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 

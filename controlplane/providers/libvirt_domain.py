@@ -222,7 +222,7 @@ def new_interface_xml(mac: str, network: str) -> str:
 
 
 def _mark(metadata: etree._Element) -> Mark | None:
-    found = metadata.find(f"{{{NAMESPACE}}}machine")
+    found = next(metadata.iterchildren(f"{{{NAMESPACE}}}machine"), None)
     if found is None:
         return None
     return Mark(estate=found.get("estate", ""), machine=found.get("id", ""), plan=found.get("plan", ""))
@@ -234,8 +234,10 @@ def _mib(memory: etree._Element) -> int:
 
 
 def _nic(interface: etree._Element) -> ObservedNic:
-    source, mac = interface.find("source"), interface.find("mac")
-    return ObservedNic(
-        network=source.get("network", "") if source is not None else "",
-        mac=mac.get("address", "").lower() if mac is not None else "",
-    )
+    network = mac = ""
+    for child in interface.iterchildren("source", "mac"):
+        if child.tag == "mac":
+            mac = child.get("address", "").lower()
+        else:
+            network = child.get("network", "")
+    return ObservedNic(network=network, mac=mac)

@@ -66,7 +66,7 @@ CATALOGUE: tuple[Family, ...] = (
     _gauge("host_measured_vms", "Machines that report their memory use (cached).", _HOST),
     _gauge("host_foreign_vms", "Machines that are not ours and are left alone (cached).", _HOST),
     # machines
-    _gauge("vms", "Planned machines by state: as found, `absent`, or `unknown` while the host does not answer.",
+    _gauge("vms", "Planned machines by state: as found, `absent`, `awaited` from a migration, `unknown` while the host does not answer.",
            ("host", "ministry", "state")),
     _gauge("vm_info", "A planned machine that was found; always 1.",
            ("uuid", "domain", "host", "ministry", "system", "confidentiality")),

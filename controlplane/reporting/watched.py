@@ -7,9 +7,9 @@ figure that ages carries its instant, so that a reader can tell old from new.
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from controlplane.model.migration import Migration
+from controlplane.model.migration import Migration, Phase
 from controlplane.model.observed import HostObservation, ObservedMachine, PowerState
-from controlplane.model.plan import Plan, PlannedMachine
+from controlplane.model.plan import Method, Plan, PlannedMachine
 from controlplane.reporting.consumption import Consumption
 from controlplane.reporting.run_tally import RunTally
 from controlplane.store import Run
@@ -18,6 +18,8 @@ from controlplane.store.state import DriftRecord
 RUNNING = PowerState.RUNNING.value
 ABSENT = "absent"
 UNKNOWN = "unknown"
+AWAITED = "awaited"
+_ARRIVED = frozenset({Phase.CUT_OVER, Phase.FINALIZED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,8 @@ class Watched:
     def planned_and_seen(self) -> tuple[tuple[PlannedMachine, str, ObservedMachine | None, str], ...]:
         """Every planned machine with its host, the machine as last seen there, and its state in words that never lie:
 
-        a PowerState; `absent` when its host answers and has none; `unknown` when its host does not answer now.
+        a PowerState; `absent` when its host answers and has none; `unknown` when its host does not answer now; `awaited` when
+        it comes by a migration that has not cut over.
         """
         if self.plan is None:
             return ()
@@ -79,11 +82,14 @@ class Watched:
         seen = {
             machine.uuid: (host.id, machine) for host in self.hosts if host.good is not None for machine in host.good.machines
         }
+        arrived = {record.machine for record in self.books.migrations if record.phase in _ARRIVED}
         rows = []
         for planned in self.plan.machines:
             where, machine = seen.get(planned.uuid, (planned.host, None))
             host = views.get(where)
             here = machine.state.value if machine is not None else ABSENT
             state = here if host is not None and host.up else UNKNOWN
+            if planned.method is Method.COLD and planned.id not in arrived:
+                state = AWAITED
             rows.append((planned, where, machine, state))
         return tuple(rows)
