@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from benchmarks.thousand import socket_uri, virsh
@@ -66,7 +67,7 @@ def main() -> None:
         for _ in range(ROUNDS):
             ours = min(ours, _timed(lambda: _kasumi(environment, "apply", str(folder / "plan.json"))))
             _remove()
-            raw = min(raw, _timed(lambda: _raw(xmls)))
+            raw = min(raw, _timed(partial(_raw, xmls)))
             _remove(volumes=False)
             installed = min(installed, _timed(_virt_install))
             _remove()
