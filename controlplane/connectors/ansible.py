@@ -201,7 +201,7 @@ def _vaulted(value: object) -> object:
     """Variables as JSON for Ansible: a text in the form of ansible-vault is marked as such, so that it is opened late."""
     if isinstance(value, str) and value.startswith("$ANSIBLE_VAULT;"):
         return {"__ansible_vault": value}
-    if isinstance(value, dict):
+    if isinstance(value, dict) and "__ansible_vault" not in value:
         return {name: _vaulted(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_vaulted(inner) for inner in value]
