@@ -114,7 +114,7 @@ def test_a_host_that_answers_again_is_up_again(test_host, tmp_path):
     eventually(lambda: watch.view("").up is True)
     assert watch.view("").error == ""
     watch.stop()
-    assert [look.reachable for look in looks][0] is False
+    assert looks[0].reachable is False
 
 
 def test_trouble_that_nobody_foresaw_is_shown_and_the_watch_goes_on(monkeypatch):

@@ -37,7 +37,9 @@ def full_plan() -> Plan:
             PlannedSystem(
                 id="portal", ministry="mic", name="窓口", name_en="Portal", study_class=1, promised_saving_thousand_yen=74046
             ),
-            PlannedSystem(id="board", ministry="mic", name="掲示板", name_en="Board", study_class=1, promised_saving_thousand_yen=-46),
+            PlannedSystem(
+                id="board", ministry="mic", name="掲示板", name_en="Board", study_class=1, promised_saving_thousand_yen=-46
+            ),
             PlannedSystem(id="mail", ministry="mic", name="郵", name_en="Mail", study_class=2, promised_saving_thousand_yen=None),
         ),
         servers=tuple(
