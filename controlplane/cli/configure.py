@@ -24,9 +24,7 @@ def configure(
     ),
     check: bool = typer.Option(False, "--check", help="Change nothing, say what would change."),
     diff: bool = typer.Option(False, "--diff", help="Show changes of files line by line."),
-    tags: list[str] = typer.Option(
-        [], "--tags", help="Only these controls, by id, separated by commas: KSP-ACCESS-1,KSP-TIME-1."
-    ),
+    tags: list[str] = typer.Option([], "--tags", help="Only these controls: KSP-ACCESS-1,KSP-TIME-1."),
     plain: bool = typer.Option(False, "--plain", help="Without Mitogen: Ansible's own ssh with pipelining."),
     wait: float = typer.Option(stage.WAIT_SECONDS, "--wait", min=0, help="Seconds to wait for machines that just boot."),
     accept_host_key: list[str] = typer.Option(
@@ -50,7 +48,7 @@ def configure(
     """
     session = Session(home=home, inventory=inventory)
     options = stage.Options(
-        machines=tuple(machines or ()), check=check, diff=diff, tags=tuple(tag for text in tags for tag in text.split(",") if tag),
+        machines=tuple(machines or ()), check=check, diff=diff, tags=tuple(t for text in tags for t in text.split(",") if t),
         engine=Engine.PLAIN if plain else Engine.MITOGEN, wait_seconds=wait, accept_host_keys=frozenset(accept_host_key),
         vault_password_file=vault_password_file.absolute() if vault_password_file is not None else None,
     )  # fmt: skip

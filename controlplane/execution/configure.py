@@ -23,8 +23,8 @@ from controlplane.model.plan import Method, Plan, PlannedMachine
 from controlplane.settings import resource
 from controlplane.store import Store
 
-WAIT_SECONDS = 600.0
-"""A machine boots in seconds under hardware virtualisation; several under software emulation on two cores need minutes."""
+WAIT_SECONDS = 420.0
+"""A first boot under software emulation on a busy machine took up to four minutes; with hardware it takes seconds."""
 
 
 class Status(StrEnum):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from controlplane.connectors.host_keys import KnownHosts, Learned
 from controlplane.connectors.ssh_answer import ssh_problem
-from controlplane.errors import KasumiError, RefusedError
+from controlplane.errors import KasumiError, RefusedError, UnreachableError
 from controlplane.execution.observe import HostTarget, targets_of_plan
 from controlplane.model.plan import Plan, PlannedMachine
 from controlplane.providers.deadline import with_deadline
@@ -77,8 +77,12 @@ def _wait_on_host(target: HostTarget, machines: Sequence[PlannedMachine], keys: 
                     reached.refused[machine.id] = str(error)
                     del waiting[machine.id]
                     continue
-                except KasumiError as error:
+                except UnreachableError as error:
                     problem = str(error)
+                except KasumiError as error:  # it is not there, and waiting makes nothing
+                    reached.unreachable[machine.id] = str(error)
+                    del waiting[machine.id]
+                    continue
                 if not problem:
                     reached.ready.add(machine.id)
                     del waiting[machine.id]
@@ -91,7 +95,7 @@ def _wait_on_host(target: HostTarget, machines: Sequence[PlannedMachine], keys: 
                 time.sleep(_POLL_SECONDS)
     finally:
         provider.close()
-    reached.unreachable = {machine: f"{said[machine]}; is it running? see `kasumi status`" for machine in waiting}
+    reached.unreachable |= {machine: f"{said[machine]}; is it running? see `kasumi status`" for machine in waiting}
     return reached
 
 

@@ -19,9 +19,12 @@ def complaints(error: ValidationError, model: type[Strict], document: Document, 
     """One finding for each problem of the entry at `path`, at the very key or value."""
     for problem in error.errors(include_url=False):
         inner = (*path, *problem["loc"])
+        missing = problem["type"] == "missing"
+        if inner in document.spoiled or (missing and inner[:-1] in document.spoiled):
+            continue
         if problem["type"] == "extra_forbidden":
             yield unknown_key(document, inner, keys_at(model, problem["loc"][:-1]))
-        elif problem["type"] == "missing":
+        elif missing:
             yield document.key_place(inner[:-1]).finding(inner, "is missing", "add it")
         else:
             what, remedy = _words(problem["type"], problem.get("ctx", {}), problem["input"])

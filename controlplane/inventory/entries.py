@@ -85,6 +85,8 @@ class Entries:
     group_places: dict[str, Place] = field(default_factory=dict)
     host_places: dict[str, Place] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    whole: bool = True
+    """False when a file could not be read: what seems to be missing may stand there."""
 
 
 def read_entries(directory: Path, shown: Path) -> Entries:
@@ -100,6 +102,7 @@ def read_entries(directory: Path, shown: Path) -> Entries:
             continue
         document = read_document(file, name)
         entries.findings.extend(document.findings)
+        entries.whole &= document.data is not None or not document.findings
         if relative.parts[0] == "group_vars" and Path(relative.parts[1]).stem == "all":
             _read_shared(document, entries)
         elif relative.parts[0] in {"group_vars", "host_vars"}:
@@ -231,12 +234,12 @@ def _entry(
     if not schema.is_id(name):
         what = f"{name!r} is not an id: wanted a-z, 0-9 and inner dashes, at most 63 characters"
         entries.findings.append(document.key_place(path).finding(path, what, "choose another name"))
-    broken: frozenset[str] = frozenset()
+    broken = frozenset(str(one[len(path)]) for one in document.spoiled if len(one) > len(path) and one[: len(path)] == path)
     try:
         checked = model.model_validate({} if value is None else value)
     except ValidationError as error:
         entries.findings.extend(complaints(error, model, document, path))
-        broken = frozenset(str(problem["loc"][0]) for problem in error.errors(include_url=False) if problem["loc"])
+        broken |= {str(problem["loc"][0]) for problem in error.errors(include_url=False) if problem["loc"]}
         given = value if isinstance(value, dict) else {}
         sound = {key: inner for key, inner in given.items() if key not in broken and key in model.model_fields}
         broken |= {key for key in model.model_fields if not isinstance(value, dict)}

@@ -55,10 +55,9 @@ class Place:
 
     def finding(self, path: KeyPath, what: str, remedy: str) -> Finding:
         """A critical finding here; `path` is shown dotted."""
-        dotted = ".".join(map(_printable, path)) or "(file)"
-        return Finding(
-            severity=Severity.CRITICAL, where=f"{self.file}:{self.line}:{self.column}: {dotted}", what=what, remedy=remedy
-        )
+        dotted = ".".join(_printable(str(part)) for part in path) or "(file)"
+        where = f"{_printable(self.file)}:{self.line}:{self.column}: {dotted}"
+        return Finding(severity=Severity.CRITICAL, where=where, what=_printable(what), remedy=_printable(remedy))
 
 
 @dataclass(slots=True)
@@ -69,6 +68,9 @@ class Document:
     data: object = None
     findings: list[Finding] = field(default_factory=list)
     root: yaml.Node | None = None
+    """None when the file is empty or could not be read."""
+    spoiled: set[KeyPath] = field(default_factory=set)
+    """Paths with a finding already, of which nothing more is said."""
     _index: dict[int, dict[str | int, tuple[yaml.Node, yaml.Node]]] = field(default_factory=dict)
 
     def place(self, path: KeyPath) -> Place:
@@ -189,14 +191,14 @@ def _is_deep(text: str) -> bool:
 def _syntax_remedy(problem: str) -> str:
     if "\\t" in problem or "'\t'" in problem or "tab" in problem:
         return "indent with spaces, never tabs"
-    if "single document" in problem:
+    if "another document" in problem:
         return "one document a file: remove `---` inside it"
     return "correct the syntax there"
 
 
-def _printable(part: str | int) -> str:
-    text = str(part)
-    return text if text.isprintable() else ascii(text)
+def _printable(text: str) -> str:
+    """No file may send control sequences to the terminal of who checks it."""
+    return text if text.isprintable() else "".join(part if part.isprintable() else ascii(part)[1:-1] for part in text)
 
 
 class _Reader:
@@ -304,11 +306,12 @@ class _Reader:
         return any(isinstance(part, str) and part.startswith("kasumi_") for part in self._path)
 
     def _trap(self, node: yaml.ScalarNode) -> None:
-        what = "" if node.style else trap_in(str(node.value))
-        if what and self._ours:
-            self._find(node, what, "put it in quotes, or write true, false or a plain decimal number")
+        trap = None if node.style else trap_in(str(node.value))
+        if trap is not None and self._ours:
+            self._find(node, *trap)
 
     def _find(self, node: yaml.Node, what: str, remedy: str) -> None:
+        self._document.spoiled.add(tuple(self._path))
         self._document.findings.append(self._document.place_of(node).finding(tuple(self._path), what, remedy))
 
 

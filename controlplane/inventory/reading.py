@@ -46,9 +46,10 @@ def read(directory: Path) -> tuple[words.Estate | None, tuple[Finding, ...]]:
         what = "is not a directory" if directory.exists() else "does not exist"
         return None, (Place(file=str(shown), line=1, column=1).finding((), what, "name an inventory directory with --inventory"),)
     entries = read_entries(directory, shown)
-    findings = {*entries.findings, *reference_findings(entries, str(shown))}
+    references = reference_findings(entries, str(shown)) if entries.whole else ()
+    findings = sorted([*entries.findings, *references], key=_position)
     if findings:
-        return None, tuple(sorted(findings, key=_position))
+        return None, _once(findings)
     return _estate(entries), ()
 
 
@@ -60,8 +61,14 @@ def _shown(directory: Path) -> Path:
 def _position(finding: Finding) -> tuple[str, int, int, str, str]:
     found = _WHERE.match(finding.where)
     if found is None:
-        return finding.where, 0, 0, "", finding.what
-    return found["file"], int(found["line"]), int(found["column"]), finding.where, finding.what
+        return finding.where, 0, 0, finding.what, ""
+    return found["file"], int(found["line"]), int(found["column"]), finding.what, finding.where
+
+
+def _once(findings: list[Finding]) -> tuple[Finding, ...]:
+    """What stands behind an anchor is wrong once, however many aliases repeat it."""
+    first = {(*_position(finding)[:-1], finding.where.rpartition(".")[2]): finding for finding in reversed(findings)}
+    return tuple(reversed(first.values()))
 
 
 def _estate(entries: Entries) -> words.Estate:

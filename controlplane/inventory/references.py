@@ -158,17 +158,18 @@ def _replicas(entries: Entries) -> Iterator[Finding]:
 
 def _zones(entries: Entries) -> Iterator[Finding]:
     """Ministry and confidentiality of networks, and that at least one host could hold the machine."""
-    systems, networks = _ids(entries.systems), _ids(entries.networks)
+    systems, networks, ministries = _ids(entries.systems), _ids(entries.networks), _ids(entries.ministries)
     zones = {
         (grade, network) for host in entries.hosts for grade in host.model.confidentiality for network in host.model.networks
     }
-    complete = bool(entries.hosts) and not any({"confidentiality", "networks"} & host.broken for host in entries.hosts)
+    known = {network for _, network in zones} <= networks.keys()
+    complete = known and bool(entries.hosts) and not any({"confidentiality", "networks"} & host.broken for host in entries.hosts)
     for entry in [*entries.machines, *entries.servers]:
         system, network = systems.get(entry.system), networks.get(entry.model.network)
         if system is None or network is None or "network" in entry.broken or system.broken:
             continue
         owner, grade = network.model.ministry, system.model.confidentiality
-        if owner and entry.ministry and owner != entry.ministry and "ministry" not in network.broken:
+        if owner in ministries and entry.ministry and owner != entry.ministry and "ministry" not in network.broken:
             what = f"network {network.id} belongs to ministry {owner}, the system to {entry.ministry}"
             yield entry.finding(what, "name a network of that ministry or a shared one", "network")
         if network.model.confidentiality < grade and "confidentiality" not in network.broken:

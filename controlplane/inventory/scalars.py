@@ -52,14 +52,16 @@ def meaning(text: str) -> Scalar:
     return text
 
 
-def trap_in(text: str) -> str:
-    """Why a plain word is a trap, or nothing."""
+def trap_in(text: str) -> tuple[str, str] | None:
+    """Why a plain word is a trap and what to write instead, or None."""
     if not text or text[0] not in _FIRST:
-        return ""
+        return None
     if _TRAP_BOOLEAN.fullmatch(text):
         truth = "true" if text.lower() in {"yes", "on"} else "false"
-        return f"{text} is {truth} to Ansible and text to YAML 1.2"
+        return f"{text} is {truth} to Ansible and text to YAML 1.2", f'write {truth}, or "{text}" for text'
     if _ODD_NUMBER.fullmatch(text):
         read = yaml.safe_load(text)
-        return f"{text} is {'text' if isinstance(read, str) else read} to Ansible and may be another value elsewhere"
-    return ""
+        number = isinstance(read, int)
+        what = f"{text} is {read if number else 'another value'} to some readers of YAML and text to others"
+        return what, f'write {read}, or "{text}" for text' if number else f'write a plain decimal number, or "{text}" for text'
+    return None

@@ -1,4 +1,4 @@
-"""Each mistake is named with file, line, column, what and what to do; all of them in one run."""
+"""Every kind of mistake: the exact line it gives, at the exact place, and all of them in one run."""
 
 import shutil
 from pathlib import Path
@@ -6,137 +6,134 @@ from pathlib import Path
 import pytest
 
 from controlplane.inventory import InventoryError, load, read
-from controlplane.settings import resource
+from tests.inventory.conftest import BASE
+from tests.inventory.mistakes import ESTATE, HOSTS, MISTAKES, MOF
 
 
-@pytest.fixture
-def inventory(tmp_path: Path, monkeypatch) -> Path:
-    shutil.copytree(resource("inventories") / "lab", tmp_path / "mine")
-    monkeypatch.chdir(tmp_path)
-    return Path("mine")
-
-
-def said(inventory: Path) -> list[str]:
+def test_the_base_is_valid(inventory):
     estate, findings = read(inventory)
-    assert estate is None
-    return [str(finding) for finding in findings]
+    assert findings == ()
+    assert (estate.id, sorted(estate.machines), sorted(estate.servers)) == (
+        "small",
+        ["ledger-1", "ledger-2"],
+        ["ledger-fax", "ledger-old"],
+    )
 
 
-def change(inventory: Path, file: str, old: str, new: str) -> None:
-    path = inventory / file
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+def test_each_mistake_has_its_lines(tmp_path, monkeypatch, golden):
+    monkeypatch.chdir(tmp_path)
+    transcript = []
+    for name, (file, there, instead) in MISTAKES.items():
+        shutil.rmtree("inventory", ignore_errors=True)
+        shutil.copytree(BASE, "inventory")
+        path = Path("inventory") / file
+        text = path.read_text(encoding="utf-8")
+        assert there in text, f"{name}: {file} has no {there!r}"
+        path.write_text(text.replace(there, instead, 1), encoding="utf-8")
+        estate, findings = read(Path("inventory"))
+        assert estate is None, f"{name} was not seen"
+        transcript += [f"## {name}", *map(str, findings), ""]
+    golden("mistakes.txt", "\n".join(transcript))
 
 
-PENSION = "ministry_mhlw.children.system_pension"
-SERVER = f"{PENSION}.hosts.mhlw-pension.kasumi_server"
-
-MISTAKES = [
-    (
-        "30-mhlw.yml",
-        "kind: virtual",
-        "kindd: virtual",
-        f"mine/30-mhlw.yml:24:13: {SERVER}.kindd: unknown key, did you mean kind?",
-    ),
-    (
-        "30-mhlw.yml",
-        "memory: 768MiB",
-        "memory: 768MB",
-        "unknown unit MB, wanted a size with its unit, MiB, GiB or TiB, found '768MB', did you mean 768MiB?",
-    ),
-    ("30-mhlw.yml", "vcpus: 1, memory: 768MiB", "vcpus: -1, memory: 768MiB", f"mine/30-mhlw.yml:25:27: {SERVER}.size.vcpus: "),
-    (
-        "30-mhlw.yml",
-        "address: 10.77.20.21",
-        "address: 10.77.30.99",
-        "address 10.77.30.99 is outside network mhlw (10.77.20.0/24)",
-    ),
-    ("30-mhlw.yml", "address: 10.77.20.21", "address: 10.77.20.1", "address 10.77.20.1 is the gateway of its network"),
-    ("30-mhlw.yml", "address: 10.77.20.21", "address: 10.77.20.5", "lies in the reserved range 10.77.20.2-10.77.20.20"),
-    ("30-mhlw.yml", "network: mhlw\n", "network: mhwl\n", "no network 'mhwl', did you mean mhlw?"),
-    ("30-mhlw.yml", "            mac: 52:54:00:77:20:21\n", "", "rehost needs mac, add `mac: …`"),
-    ("20-mic.yml", "tier: high", "tier: hihg", "kasumi_system.tier: no tier 'hihg', did you mean high?"),
-    ("20-mic.yml", "image: debian-12", "image: debian-11", "no image 'debian-11', did you mean debian-12?"),
-    ("20-mic.yml", "study_class: 1", "study_class: 010", "010 is 8 to Ansible and may be another value elsewhere"),
-    ("20-mic.yml", "name: 電子政府の総合窓口", "name: no", "no is false to Ansible and text to YAML 1.2"),
-    ("10-hosts.yml", "site: east", "site: north", "no site 'north'"),
-    ("10-hosts.yml", "        site: east\n", "        site: east\n        site: west\n", "site: duplicate key, first at line 9"),
-    ("40-mof.yml", "disposition: retire", "disposition: merge", "merge needs the machine that takes over, add `into: MACHINE`"),
-    (
-        "40-mof.yml",
-        "address: 10.77.30.21",
-        "address: 10.77.30.300",
-        "wanted an IPv4 address, found '10.77.30.300', write it as 10.1.2.3",
-    ),
-    (
-        "group_vars/all/estate.yml",
-        "cidr: 10.77.30.0/24",
-        "cidr: 10.77.20.128/25",
-        "10.77.20.128/25 overlaps 10.77.20.0/24 of network mhlw",
-    ),
-    (
-        "group_vars/all/estate.yml",
-        "cidr: 10.77.30.0/24",
-        "cidr: 10.77.30.1/24",
-        "found '10.77.30.1/24', did you mean 10.77.30.0/24?",
-    ),
-    ("group_vars/all/estate.yml", "kasumi_sites:", "kasumi_site:", "kasumi_site: unknown key, did you mean kasumi_sites?"),
-]
-
-
-@pytest.mark.parametrize(("file", "old", "new", "expected"), MISTAKES)
-def test_each_mistake_is_named_at_its_place(inventory, file, old, new, expected):
-    change(inventory, file, old, new)
-    lines = said(inventory)
-    assert any(expected in line for line in lines), lines
-    assert all(line.startswith("mine/") for line in lines)
-
-
-def test_a_duplicate_address_names_the_other(inventory):
-    change(inventory, "40-mof.yml", "            address: 10.77.30.21\n", "            address: 10.77.20.21\n")
-    assert any("address 10.77.20.21 is taken by mhlw-pension" in line for line in said(inventory))
-
-
-def test_a_duplicate_id_names_the_other(inventory):
-    change(inventory, "40-mof.yml", "        mof-fax:\n", "        mhlw-pension:\n")
-    assert any("duplicate id mhlw-pension, first at mine/30-mhlw.yml:23" in line for line in said(inventory))
-
-
-def test_all_mistakes_are_said_in_one_run_and_the_exit_code_is_1(inventory):
-    for file, old, new, _ in (MISTAKES[0], MISTAKES[8], MISTAKES[12]):
-        change(inventory, file, old, new)
-    with pytest.raises(InventoryError) as caught:
+def test_all_mistakes_in_one_run_in_the_order_of_the_files(change):
+    change(MOF, "memory: 1GiB", "memory: 8GB")
+    change(MOF, "into: ledger-1", "into: ledger-3")
+    change(HOSTS, "        rack: r1\n", "        rackk: r1\n")
+    inventory = change(ESTATE, "gateway: 10.0.20.1", "gateway: 10.0.30.1")
+    with pytest.raises(InventoryError) as error:
         load(inventory)
-    assert caught.value.exit_code == 1
-    text = str(caught.value)
-    assert all(expected in text for _, _, _, expected in (MISTAKES[0], MISTAKES[8], MISTAKES[12]))
+    places = [finding.where.rsplit(": ", 1)[0] for finding in error.value.findings]
+    assert places == [
+        "inventory/10-hosts.yml:5:7",
+        "inventory/10-hosts.yml:8:9",
+        "inventory/20-mof.yml:39:38",
+        "inventory/20-mof.yml:41:19",
+        "inventory/group_vars/all/estate.yml:18:14",
+    ]
+    assert error.value.exit_code == 1
+    assert str(error.value).splitlines()[0].startswith(f"inventory inventory: {len(places)} mistakes")
 
 
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        (b"a: [1, 2", "is not YAML"),
-        (b"a:\n\tb: 1\n", "is not YAML"),
-        (b"\xff\xfe\x00bad", "is not UTF-8"),
-        (b"\x00\x01\x02", "is not YAML"),
-        (b"- 1\n- 2\n", "wanted a mapping"),
-        (("a: " + "[" * 200 + "]" * 200).encode(), "is nested deeper than 40"),
-        (b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
-            f"{chr(98 + n)}: &{chr(98 + n)} [{','.join([f'*{chr(97 + n)}'] * 9)}]\n".encode() for n in range(8)), "values behind aliases"),
-    ],
-)  # fmt: skip
-def test_hostile_files_are_refused_at_their_place(inventory, content, expected):
-    (inventory / "99-odd.yml").write_bytes(content)
-    lines = said(inventory)
-    assert any(line.startswith("mine/99-odd.yml:") and expected in line for line in lines), lines
+def test_a_mistake_behind_an_anchor_is_told_once(change):
+    inventory = change(MOF, "size: {vcpus: 1, memory: 512MiB", "size: {vcpus: 1, memory: 512MB")
+    _, findings = read(inventory)
+    assert len(findings) == 1
 
 
-def test_a_directory_that_is_not_there(tmp_path):
-    assert "gone:1:1: (file): does not exist" in said(tmp_path / "gone")[0]
+def test_places_point_at_the_very_word(change):
+    inventory = change(MOF, "disposition: merge", "disposition: mrege")
+    _, findings = read(inventory)
+    file, line, column = findings[0].where.split(":")[:3]
+    text = Path(file).read_text(encoding="utf-8").splitlines()[int(line) - 1]
+    assert text[int(column) - 1 :].startswith("mrege")
 
 
-def test_what_is_ansibles_own_is_left_alone(inventory):
+@pytest.mark.parametrize("typed", ["inventory", "./inventory", "../inventory-link/inventory"])
+def test_files_are_named_as_the_user_typed(change, typed, tmp_path):
+    change(MOF, "disposition: merge", "disposition: mrege")
+    Path("../inventory-link").unlink(missing_ok=True)
+    Path("../inventory-link").symlink_to(tmp_path)
+    try:
+        _, findings = read(Path(typed))
+        assert Path(findings[0].where.split(":")[0]).is_file()
+        assert findings[0].where.startswith(str(Path(typed)))
+        _, absolute = read(Path("inventory").absolute())
+        assert absolute[0].where.startswith("inventory/20-mof.yml:")
+    finally:
+        Path("../inventory-link").unlink()
+
+
+def test_no_directory_and_no_inventory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _, absent = read(Path("absent"))
+    assert str(absent[0]) == "absent:1:1: (file): does not exist, name an inventory directory with --inventory"
+    (tmp_path / "empty").mkdir()
+    _, empty = read(Path("empty"))
+    assert [str(finding) for finding in empty] == [
+        "empty/group_vars/all:1:1: kasumi_estate: is missing, say id, name and access there"
+    ]
+
+
+def test_variables_of_ansible_are_left_alone(change):
+    inventory = change(
+        MOF, "ansible_user: root", "ansible_user: root\n          ntp: [no, 010, 1:30]\n          token: !vault abc"
+    )
     (inventory / "host_vars").mkdir()
-    (inventory / "host_vars" / "mof-files.yml").write_text("ansible_port: 2222\nsecret: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n")
-    assert load(inventory).id == "lab"
+    (inventory / "host_vars" / "ledger-old.yml").write_text("ntp_server: yes\n")
+    (inventory / "group_vars" / "ministry_mof.yml").write_text("pw: !vault abc\ncidr: 8GB\n")
+    assert read(inventory)[1] == ()
+
+
+@pytest.mark.parametrize("file", ["host_vars/ledger-old.yml", "group_vars/ministry_mof.yml"])
+def test_our_variables_elsewhere_are_not_lost_silently(inventory, file):
+    (inventory / file).parent.mkdir(exist_ok=True)
+    (inventory / file).write_text("kasumi_server: {kind: physical}\n")
+    _, findings = read(inventory)
+    assert [str(finding) for finding in findings] == [
+        f"inventory/{file}:1:1: kasumi_server: is not read from here, put it into its host, in a group system_ID"
+    ]
+
+
+def test_a_file_that_ansible_reads_and_we_do_not(inventory):
+    (inventory / "more").write_text("x:\n  hosts:\n    y:\n      kasumi_server: {}\n")
+    _, findings = read(inventory)
+    assert [str(f) for f in findings] == [
+        "inventory/more:1:1: (file): holds kasumi_ variables, but is not read, rename it to end in .yml"
+    ]
+
+
+def test_groups_may_be_spread_over_files(inventory):
+    text = (inventory / MOF).read_text(encoding="utf-8")
+    hosts = text[text.index("      hosts:") :]
+    (inventory / MOF).write_text(text.replace(hosts, ""), encoding="utf-8")
+    lines = [line[4:] for line in hosts.splitlines()]
+    (inventory / "30-servers.yml").write_text("\n".join(["system_ledger:", *lines]) + "\n", encoding="utf-8")
+    estate, findings = read(inventory)
+    assert findings == ()
+    assert {server.system for server in estate.servers.values()} == {"ledger"}
+
+
+def test_what_ansible_gets_stays_encrypted(inventory):
+    estate = load(inventory)
+    assert estate.machines["ledger-1"].variables["secret"] == {"__ansible_vault": "$ANSIBLE_VAULT;1.1;AES256"}
