@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from controlplane.model.document import plan_from_json
+from tests.connectors.sshd import free_port
+from tests.monitoring.expressions import compared, drawn, recorded
+from tests.monitoring.prometheus import running_prometheus
 from tests.scenario.conftest import ESTATE, KASUMI, World, virsh
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
@@ -189,12 +192,15 @@ def test_the_portal_shows_the_moved_database(world):
                 assert b"records=1000" in answer.read()
 
 
-def test_every_query_of_rules_and_dashboard_returns_data_from_a_real_prometheus(world):
-    from tests.scenario.prometheus import expressions, running_prometheus, running_serve
-
+def test_every_query_of_rules_and_dashboard_returns_data_from_the_real_lab(world, tmp_path):
     world.kasumi("reconcile", "--once")
-    with running_serve(world) as target, running_prometheus(target) as query:
-        missing = {name: expression for name, expression in expressions() if not query.eventually(expression)}
+    address = f"127.0.0.1:{free_port()}"
+    with subprocess.Popen([KASUMI, "serve", "--listen", address, "--interval", "2"], env=world.environment) as serving:
+        try:
+            with running_prometheus(tmp_path, target=address) as prometheus:
+                missing = prometheus.without_data(recorded() | compared() | drawn(), within_seconds=120)
+        finally:
+            serving.terminate()
     assert missing == {}
 
 
