@@ -17,7 +17,7 @@ from tests.monitoring.expressions import compared, drawn, recorded
 from tests.monitoring.prometheus import running_prometheus
 from tests.scenario.conftest import ESTATE, KASUMI, World, virsh
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow]
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 MOVED = "mhlw-pension"
 QUERY = "SELECT count(*) || ' ' || md5(string_agg(r::text, '|' ORDER BY r::text)) FROM records r"
