@@ -65,10 +65,11 @@ def world(running_lab, tmp_path_factory) -> Iterator[World]:
     try:
         yield made
     finally:
-        _remove_everything()
+        remove_everything()
 
 
-def _remove_everything() -> None:
+def remove_everything() -> None:
+    """All machines, networks and disks of ours on the shared hosts."""
     for host in ("hv1", "hv2"):
         for name in virsh(host, "list", "--all", "--name").split():
             if name in virsh(host, "list", "--name").split():
