@@ -82,8 +82,8 @@ class Entries:
     servers: list[Entry] = field(default_factory=list)
     hosts: list[Entry] = field(default_factory=list)
     groups: Groups = field(default_factory=Groups)
-    group_places: dict[str, Place] = field(default_factory=dict)
-    host_places: dict[str, Place] = field(default_factory=dict)
+    group_keys: dict[str, tuple[Document, KeyPath]] = field(default_factory=dict)
+    host_keys: dict[str, tuple[Document, KeyPath]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     whole: bool = True
     """False when a file could not be read: what seems to be missing may stand there."""
@@ -157,7 +157,7 @@ class _Walk:
 
     def _group(self, path: KeyPath, group: object) -> None:
         document, entries, name = self._document, self._entries, str(path[-1])
-        entries.group_places.setdefault(name, document.key_place(path))
+        entries.group_keys.setdefault(name, (document, path))
         if not _GROUP_NAME.fullmatch(name):
             place = document.key_place(path)
             entries.findings.append(
@@ -170,7 +170,7 @@ class _Walk:
             elif key == "hosts":
                 for host, variables in _items(document, inner, value, entries):
                     entries.groups.add_host(name, host)
-                    entries.host_places.setdefault(host, document.key_place((*inner, host)))
+                    entries.host_keys.setdefault(host, (document, (*inner, host)))
                     self._host((*inner, host), variables)
             elif key == "children":
                 for child, below in _items(document, inner, value, entries):

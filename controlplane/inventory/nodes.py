@@ -11,9 +11,8 @@ from pathlib import Path
 
 import yaml
 from yaml._yaml import CParser
-from yaml.resolver import BaseResolver
 
-from controlplane.inventory.scalars import meaning, trap_in
+from controlplane.inventory.scalars import SUSPECT_FIRST, meaning, trap_in
 from controlplane.model.finding import Finding, Severity
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
@@ -37,12 +36,26 @@ _FREE = "variables"
 """Below this key stands what Ansible gets; vaulted values are passed on as they are."""
 
 
-class _NodeLoader(CParser, BaseResolver):
+_DEFAULT_TAG = {
+    yaml.ScalarNode: _PLAIN_TAG,
+    yaml.SequenceNode: f"{_CORE_TAG}seq",
+    yaml.MappingNode: f"{_CORE_TAG}map",
+}
+
+
+class _NodeLoader(CParser):
     """The C parser without PyYAML's guesses about plain words: what they mean is decided in `scalars`."""
 
-    def __init__(self, text: str) -> None:
-        CParser.__init__(self, text)
-        BaseResolver.__init__(self)
+    @staticmethod
+    def resolve(kind: type[yaml.Node], _value: object, _implicit: object) -> str:
+        """The tag of a node that states none."""
+        return _DEFAULT_TAG[kind]
+
+    def descend_resolver(self, node: yaml.Node, index: object) -> None:
+        """Part of the parser's protocol; places of nodes change no tag here."""
+
+    def ascend_resolver(self) -> None:
+        """Part of the parser's protocol; places of nodes change no tag here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,15 +75,17 @@ class Place:
 
 @dataclass(slots=True)
 class Document:
-    """One file as plain data; places are looked up in its nodes only when something is wrong."""
+    """One file as plain data. Places are looked up only when something is wrong, in nodes made anew from the text then:
+    to keep the nodes of all files alive would double the time of reading."""
 
     file: str
     data: object = None
     findings: list[Finding] = field(default_factory=list)
-    root: yaml.Node | None = None
-    """None when the file is empty or could not be read."""
     spoiled: set[KeyPath] = field(default_factory=set)
     """Paths with a finding already, of which nothing more is said."""
+    text: str = ""
+    """Empty when the file could not be read."""
+    _root: yaml.Node | None = None
     _index: dict[int, dict[str | int, tuple[yaml.Node, yaml.Node]]] = field(default_factory=dict)
 
     def place(self, path: KeyPath) -> Place:
@@ -86,10 +101,12 @@ class Document:
         return Place(file=self.file, line=node.start_mark.line + 1, column=node.start_mark.column + 1)
 
     def _found(self, path: KeyPath) -> tuple[Place, Place]:
-        if self.root is None:
+        if self._root is None:
+            self._root = _compose(self.text) if self.text else None
+        if self._root is None:
             start = Place(file=self.file, line=1, column=1)
             return start, start
-        key = value = self.root
+        key = value = self._root
         for part in path:
             inner = self._inside(value).get(part)
             if inner is None:
@@ -148,15 +165,16 @@ def read_document(file: Path, shown: str) -> Document:
     if _looks_deep(raw) and _is_deep(text):
         return refuse(f"is nested deeper than {MAX_DEPTH}", "write it flat")
     try:
-        document.root = _compose(text)
+        root = _compose(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
         return refuse(f"is not YAML: {error.problem or error.context}", _syntax_remedy(error.problem or ""), line, column)
     except yaml.YAMLError as error:
         return refuse(f"is not YAML: {str(error).splitlines()[0]}", "save it as plain text without control characters")
-    if document.root is not None:
-        _Reader(document).read(document.root)
+    document.text = text
+    if root is not None:
+        _Reader(document).read(root)
     return document
 
 
@@ -263,7 +281,8 @@ class _Reader:
             if key in result:
                 self._find(key_node, f"duplicate key, first at line {first[key]}", "keep one of them")
             else:
-                self._trap(key_node)
+                if key[:1] in SUSPECT_FIRST:
+                    self._trap(key_node)
                 first[key] = key_node.start_mark.line + 1
                 result[key] = self._value(value_node, again=again)
             self._path.pop()
@@ -279,7 +298,7 @@ class _Reader:
         text = str(node.value)
         if node.tag != _PLAIN_TAG:
             return self._tagged(node, text)
-        if node.style:
+        if node.style or text[:1] not in SUSPECT_FIRST:
             return text
         value = meaning(text)
         if value is text:

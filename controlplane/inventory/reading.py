@@ -1,6 +1,9 @@
 """An inventory directory to an Estate, or to all findings at once."""
 
+import gc
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from controlplane.errors import ExitCode, KasumiError
@@ -45,12 +48,23 @@ def read(directory: Path) -> tuple[words.Estate | None, tuple[Finding, ...]]:
     if not directory.is_dir():
         what = "is not a directory" if directory.exists() else "does not exist"
         return None, (Place(file=str(shown), line=1, column=1).finding((), what, "name an inventory directory with --inventory"),)
-    entries = read_entries(directory, shown)
-    references = reference_findings(entries, str(shown)) if entries.whole else ()
-    findings = sorted([*entries.findings, *references], key=_position)
-    if findings:
-        return None, _once(findings)
-    return _estate(entries), ()
+    with _collector_paused():
+        entries = read_entries(directory, shown)
+        references = reference_findings(entries, str(shown)) if entries.whole else ()
+        findings = sorted([*entries.findings, *references], key=_position)
+        return (None, _once(findings)) if findings else (_estate(entries), ())
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Nodes and entries have no cycles, so walking the growing heap over and over finds nothing: it took half of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _shown(directory: Path) -> Path:

@@ -50,10 +50,12 @@ def _unique(kind: Iterable[Entry]) -> Iterator[Finding]:
 
 
 def _names(entries: Entries) -> Iterator[Finding]:
-    for name in entries.host_places.keys() & entries.group_places.keys():
-        group = entries.group_places[name]
+    for name in entries.host_keys.keys() & entries.group_keys.keys():
+        document, path = entries.group_keys[name]
+        group = document.key_place(path)
+        document, path = entries.host_keys[name]
         what = f"a host has the name of the group at {group.file}:{group.line}"
-        yield entries.host_places[name].finding((name,), what, "rename one of them; Ansible warns too")
+        yield document.key_place(path).finding(path, what, "rename one of them; Ansible warns too")
 
 
 def _resolves(entry: Entry, value: str, kind: str, known: Collection[str], *path: str | int) -> Iterator[Finding]:

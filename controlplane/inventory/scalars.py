@@ -12,7 +12,8 @@ import yaml
 MAX_DIGITS = 18
 """Longer runs of digits are identifiers, not amounts."""
 
-_FIRST = frozenset("0123456789+-.~nNtTfFyYoO")
+SUSPECT_FIRST = frozenset(("", *"0123456789+-.~nNtTfFyYoO"))
+"""First characters of words that may mean something else than themselves; all other words are text."""
 _TRAP_BOOLEAN = re.compile(r"(?:yes|no|on|off)", re.IGNORECASE)
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
@@ -34,8 +35,6 @@ def meaning(text: str) -> Scalar:
     """The value of a plain (unquoted) word; a trap stays text."""
     if not text:
         return None
-    if text[0] not in _FIRST:
-        return text
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):
@@ -54,8 +53,6 @@ def meaning(text: str) -> Scalar:
 
 def trap_in(text: str) -> tuple[str, str] | None:
     """Why a plain word is a trap and what to write instead, or None."""
-    if not text or text[0] not in _FIRST:
-        return None
     if _TRAP_BOOLEAN.fullmatch(text):
         truth = "true" if text.lower() in {"yes", "on"} else "false"
         return f"{text} is {truth} to Ansible and text to YAML 1.2", f'write {truth}, or "{text}" for text'

@@ -41,7 +41,7 @@ def size_mib(value: object) -> int:
         raise SizeError(
             f"unknown unit {unit}, {wanted}", f"did you mean {number}{intended}?" if intended else "write a size such as 8GiB"
         )
-    mib = Fraction(f"{whole}.{decimals or 0}") * MIB_OF[unit]
+    mib = Fraction(f"{whole}.{decimals}") * MIB_OF[unit] if decimals else int(whole) * MIB_OF[unit]
     if mib == 0:
         raise SizeError("wanted a size above zero", "write a size such as 8GiB")
     if mib.denominator != 1:

@@ -66,8 +66,9 @@ CATALOGUE: tuple[Family, ...] = (
     _gauge("host_measured_vms", "Machines that report their memory use (cached).", _HOST),
     _gauge("host_foreign_vms", "Machines that are not ours and are left alone (cached).", _HOST),
     # machines
-    _gauge("vms", "Planned machines by state: as found, `absent`, `awaited` from a migration, `unknown` while the host does not answer.",
-           ("host", "ministry", "state")),
+    _gauge("vms", "Planned machines by state: as found, `absent`, `awaited` from a migration, `unknown` while the host does not "
+           "answer.", ("host", "ministry", "state")),
+    _gauge("vms_down", "Planned machines found not to run, or not found where their host answers.", ("host", "ministry")),
     _gauge("vm_info", "A planned machine that was found; always 1.",
            ("uuid", "domain", "host", "ministry", "system", "confidentiality")),
     # consolidation

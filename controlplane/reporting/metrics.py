@@ -9,18 +9,19 @@ from controlplane import __version__
 from controlplane.model.drift import Action
 from controlplane.model.estate import Disposition
 from controlplane.model.migration import Phase
-from controlplane.model.observed import HostObservation, ObservedMachine
+from controlplane.model.observed import HostObservation, ObservedMachine, PowerState
 from controlplane.model.plan import Method, Plan, PlannedMachine
 from controlplane.model.resources import Resources, total
 from controlplane.reporting.run_tally import RunTally
 from controlplane.reporting.samples import Samples
-from controlplane.reporting.watched import RUNNING, HostView, Watched
+from controlplane.reporting.watched import ABSENT, RUNNING, HostView, Watched
 
 _MIB = 2**20
 _GIB = 2**30
 _YEN_PER_THOUSAND = 1000
 _LEFT = frozenset({Disposition.RETAIN})
 _WAITING = frozenset({Action.WAIT, Action.MIGRATE, Action.RESTART_NEEDED})
+_DOWN = frozenset({ABSENT, *(state.value for state in (PowerState.STOPPED, PowerState.CRASHED, PowerState.PAUSED))})
 _OVER = frozenset({Phase.FINALIZED, Phase.ROLLED_BACK})
 _DRIFT_KINDS = ("repairable", "waiting", "refused")
 _ALWAYS_COUNTED = ("apply", "reconcile")
@@ -39,7 +40,7 @@ def collect(state: Watched) -> Iterator[Metric]:
     if state.plan is not None:
         _planned_hosts(samples, state.plan)
         _allocated_storage(samples, state, placed)
-        _machines(samples, placed)
+        _machines(samples, placed, {host.id for host in state.hosts if host.up})
         _consolidation(samples, state.plan, placed)
         _ministries(samples, state, state.plan, placed)
         _migrations(samples, state, state.plan)
@@ -120,14 +121,19 @@ def _allocated_storage(samples: Samples, state: Watched, placed: tuple[Placed, .
             samples.put("pool_overcommit_ratio", disk_gib[host.id] / host.good.capacity.total.disk_gib, host.id, host.pool)
 
 
-def _machines(samples: Samples, placed: tuple[Placed, ...]) -> None:
+def _machines(samples: Samples, placed: tuple[Placed, ...], answering: set[str]) -> None:
     counts: Counter[tuple[str, str, str]] = Counter()
+    down: Counter[tuple[str, str]] = Counter()
     for planned, where, seen, state in placed:
         counts[where, planned.ministry, state] += 1
+        if where in answering:
+            down[where, planned.ministry] += state in _DOWN
         if seen is not None:
             samples.put("vm_info", 1, seen.uuid, seen.name, where, planned.ministry, planned.system, str(planned.confidentiality))
     for labels, count in sorted(counts.items()):
         samples.put("vms", count, *labels)
+    for place, count in sorted(down.items()):
+        samples.put("vms_down", count, *place)
 
 
 def _consolidation(samples: Samples, plan: Plan, placed: tuple[Placed, ...]) -> None:

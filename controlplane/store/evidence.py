@@ -9,12 +9,13 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, func, insert, select, text
+from sqlalchemy import Connection, Engine, Row, func, insert, select, text
 
 from controlplane.model.document import canonical, digest
 from controlplane.store.schema import evidence
 
 FIRST = "0" * 64
+_SEALED = ("estate", "number", "at", "actor", "action", "subject", "detail", "previous")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,23 +97,27 @@ class EvidenceChain:
         query = select(evidence).where(evidence.c.estate == estate).order_by(evidence.c.number.desc())
         with self._engine.connect() as connection:
             rows = connection.execute(query.limit(limit) if limit is not None else query).all()
-        return tuple(
-            EvidenceRecord(
-                estate=row.estate, number=row.number, at=row.at, actor=row.actor, action=row.action, subject=row.subject,
-                detail=json.loads(row.detail), previous=row.previous, digest=row.digest,
-            )
-            for row in reversed(rows)
-        )  # fmt: skip
+        return tuple(_record(row) for row in reversed(rows))
 
     def first_broken(self, estate: str) -> int | None:
-        """Number of the first record that does not fit its seal, its number or the one before; None when whole."""
+        """Number of the first record that does not fit its seal, its number or the one before; None when whole.
+
+        Reads all records, a thousand at a time.
+        """
+        query = select(evidence).where(evidence.c.estate == estate).order_by(evidence.c.number)
         previous = FIRST
-        for expected, record in enumerate(self.records(estate), start=1):
-            content = {
-                name: getattr(record, name)
-                for name in ("estate", "number", "at", "actor", "action", "subject", "detail", "previous")
-            }
-            if record.number != expected or record.previous != previous or record.digest != digest(content):
-                return expected
-            previous = record.digest
+        with self._engine.connect() as connection:
+            for expected, row in enumerate(connection.execution_options(yield_per=1000).execute(query), start=1):
+                record = _record(row)
+                content = {name: getattr(record, name) for name in _SEALED}
+                if record.number != expected or record.previous != previous or record.digest != digest(content):
+                    return expected
+                previous = record.digest
         return None
+
+
+def _record(row: Row[tuple[object, ...]]) -> EvidenceRecord:
+    return EvidenceRecord(
+        estate=row.estate, number=row.number, at=row.at, actor=row.actor, action=row.action, subject=row.subject,
+        detail=json.loads(row.detail), previous=row.previous, digest=row.digest,
+    )  # fmt: skip

@@ -52,6 +52,11 @@ def drawn() -> dict[str, str]:
     return asked
 
 
+def every() -> dict[str, str]:
+    """All of these together: what a healthy estate must answer."""
+    return recorded() | compared() | drawn()
+
+
 def _all(expression: str) -> str:
     filled = re.sub(r"\$\w+", ".*", expression)
     assert "$" not in filled

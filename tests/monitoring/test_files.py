@@ -10,7 +10,7 @@ import yaml
 
 from controlplane.reporting.catalogue import CATALOGUE, PREFIX
 from controlplane.settings import resource
-from tests.monitoring.expressions import compared, dashboards, drawn, recorded, rules
+from tests.monitoring.expressions import dashboards, every, rules
 from tests.monitoring.prometheus import MONITORING
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -84,7 +84,7 @@ def test_a_recorded_series_is_named_level_metric_operations(rule):
 
 def test_every_metric_that_is_asked_for_exists():
     series = {rule["record"] for rule in rules("rules")}
-    for where, expression in (recorded() | compared() | drawn()).items():
+    for where, expression in every().items():
         names = set(re.findall(r"[a-z]+:consolidation_\w+:\w+|(?<![:\w])consolidation_\w+", expression))
         assert names <= KNOWN | series, f"{where}: {names - KNOWN - series}"
 

@@ -77,6 +77,8 @@ def full():
         (("vms", "hv1", "mic", "running"), 1),
         (("vms", "hv2", "mic", "stopped"), 1),
         (("vms", "hv2", "mic", "awaited"), 1),
+        (("vms_down", "hv1", "mic"), 0),
+        (("vms_down", "hv2", "mic"), 1),
         (("servers", "mic", "rehost"), 2),
         (("servers_replaced", "mic"), 2),
         (("placement_hosts_used",), 2),
@@ -162,6 +164,7 @@ def test_a_host_that_does_not_answer_keeps_its_old_values_and_says_how_old_they_
     assert found["host_observation_age_seconds", "hv1"] == 3630
     assert found["host_memory_used_bytes", "hv1"] == 200 * MIB
     assert found["vms", "hv1", "mic", "unknown"] == 1
+    assert ("vms_down", "hv1", "mic") not in found, "nobody knows; the host's own alert speaks for it"
     assert ("vms", "hv1", "mic", "running") not in found
     assert not [key for key in found if key[:2] == ("drift_items", "hv1")], "what differs there is not known"
     assert ("realised_servers_per_host_ratio",) not in found
@@ -179,7 +182,8 @@ def test_before_the_first_look_is_over_nobody_claims_up_or_down():
 
 
 def test_a_machine_that_is_gone_from_a_host_that_answers_is_absent():
-    assert samples(with_host(full_view(), "hv1", good=host("hv1", disk_free_gib=1)))["vms", "hv1", "mic", "absent"] == 1
+    found = samples(with_host(full_view(), "hv1", good=host("hv1", disk_free_gib=1)))
+    assert (found["vms", "hv1", "mic", "absent"], found["vms_down", "hv1", "mic"]) == (1, 1)
 
 
 def test_use_that_no_guest_reports_is_missing_not_zero():
