@@ -50,8 +50,10 @@ def write_inventory(directory: Path, systems: int, servers: int) -> None:
     per_system = [servers // systems + (n < servers % systems) for n in range(systems)]
     for ministry in range(MINISTRIES):
         text = [
-            f"ministry_m{ministry}:\n  vars:\n    kasumi_ministry: {{name: 府省{ministry}, name_en: Ministry {ministry}}}\n"
-            "  children:\n"
+            (
+                f"ministry_m{ministry}:\n  vars:\n    kasumi_ministry: {{name: 府省{ministry}, name_en: Ministry {ministry}}}\n"
+                "  children:\n"
+            )
         ]
         address = 300
         for number in range(ministry, systems, MINISTRIES):
