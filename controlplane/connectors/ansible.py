@@ -8,12 +8,12 @@ import os
 import shlex
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -31,7 +31,8 @@ _FOLDER_PREFIX = "kasumi-push-"
 _SSH_SECONDS = 120
 """To connect and to start Python there; an emulated machine that just booted needs a good part of a minute."""
 _LOOK_SECONDS = 1
-_LAST_LINES = 12
+_END_SECONDS = 3.0
+_SILENT = "it gave no reason; run it again, and report it when it stays so"
 
 
 class Engine(StrEnum):
@@ -95,13 +96,15 @@ def push(wanted: Push, *, watch: Watch) -> Pushed:
     if wanted.engine is Engine.MITOGEN and (problem := mitogen.problem()):
         watch(Notice(text=f"without Mitogen ({problem}): plain ssh with pipelining, which is several times slower"))
         wanted = replace(wanted, engine=Engine.PLAIN)
-    reader, last = _run(wanted, watch)
+    reader = _run(wanted, watch)
     if wanted.engine is Engine.PLAIN:
         if not reader.finished:
-            raise KasumiError(f"ansible-playbook {wanted.playbook.name} stopped before its end:\n{last}")
+            raise KasumiError(
+                f"ansible-playbook {wanted.playbook.name} stopped before its end:\n{reader.last_words.strip() or _SILENT}"
+            )
         return Pushed(tallies=reader.tallies, failures=tuple(reader.failures), engine=Engine.PLAIN)
     if not reader.finished:
-        watch(Notice(text=f"Mitogen stopped before its end, going on with plain ssh:\n{last}"))
+        watch(Notice(text=f"Mitogen stopped before its end, going on with plain ssh:\n{reader.last_words.strip() or _SILENT}"))
         return push(replace(wanted, engine=Engine.PLAIN), watch=watch)
     missed = {failure.machine for failure in reader.failures if failure.unreachable}
     if not missed:
@@ -112,8 +115,8 @@ def push(wanted: Push, *, watch: Watch) -> Pushed:
     return Pushed(tallies=reader.tallies | again.tallies, failures=kept + again.failures, engine=Engine.MITOGEN)
 
 
-def _run(wanted: Push, watch: Watch) -> tuple[EventReader, str]:
-    """One run of ansible-playbook; returns what was read and the last lines it printed."""
+def _run(wanted: Push, watch: Watch) -> EventReader:
+    """One run of ansible-playbook."""
     reader = EventReader(watch)
     with _private_folder() as folder, _asked_to_stop() as stop:
         try:
@@ -123,19 +126,19 @@ def _run(wanted: Push, watch: Watch) -> tuple[EventReader, str]:
                 project_dir=str(wanted.playbook.parent),
                 inventory=_inventory(wanted),
                 cmdline=_arguments(wanted),
-                settings={"pexpect_timeout": _LOOK_SECONDS, "suppress_ansible_output": True},
+                # Its file of all output would hold what Ansible 2.19 prints of failed tasks, no_log or not.
+                settings={"pexpect_timeout": _LOOK_SECONDS, "suppress_ansible_output": True, "suppress_output_file": True},
                 quiet=True,
                 event_handler=reader.read,
                 cancel_callback=stop.is_set,
             )
             runner.config.env = _environment(wanted, folder, runner.config.env)
             runner.run()
-            last = _last_lines(folder)
         finally:
-            _end_connections(folder / "c")
+            _end_processes(folder)
         if stop.is_set():
             raise KeyboardInterrupt
-    return reader, last
+    return reader
 
 
 @contextmanager
@@ -157,7 +160,7 @@ def _sweep(parent: Path) -> None:
     for left in parent.glob(f"{_FOLDER_PREFIX}*"):
         pid = left.name.removeprefix(_FOLDER_PREFIX).split("-")[0]
         if pid.isdigit() and not Path("/proc", pid).exists() and left.stat().st_uid == os.getuid():
-            _end_connections(left / "c")
+            _end_processes(left)
             shutil.rmtree(left, ignore_errors=True)
 
 
@@ -263,16 +266,33 @@ def _ssh_arguments(wanted: Push) -> str:
     return shlex.join([*words, *(f"-o{name}={value}" for name, value in options.items())])
 
 
-def _end_connections(sockets: Path) -> None:
-    """End the ssh processes that Ansible left waiting for its next run."""
-    for socket in sockets.glob("*"):
-        subprocess.run(
-            ["ssh", "-F", os.devnull, "-O", "exit", "-o", f"ControlPath={socket}", "none"],
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=10, check=False,
-        )  # fmt: skip
+def _end_processes(folder: Path) -> None:
+    """End what still runs for this push: ssh connections kept for a next task, and all of it when it was cut short.
+
+    Each carries the folder's name in its arguments or its environment, and nothing else does.
+    """
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + _END_SECONDS
+        for pid in _processes_of(folder):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+        while _processes_of(folder):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+        else:
+            return
 
 
-def _last_lines(folder: Path) -> str:
-    printed = sorted(folder.glob("artifacts/*/stdout"))
-    text = printed[-1].read_text(errors="replace") if printed else ""
-    return "\n".join([line for line in text.splitlines() if line.strip()][-_LAST_LINES:]) or "it printed nothing"
+def _processes_of(folder: Path) -> list[int]:
+    mark = os.fsencode(folder)
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            known = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+            dead = ") Z " in (process / "stat").read_text(errors="replace")
+        except OSError:
+            continue  # it has ended, or is another's
+        if mark in known and not dead:
+            found.append(int(process.name))
+    return found

@@ -89,16 +89,20 @@ class EventReader:
     failures: list[TaskFailed] = field(default_factory=list)
     finished: bool = False
     """Whether Ansible came to its end and gave its own count."""
+    last_words: str = ""
+    """What Ansible printed before its first task; later it may quote secrets, even of tasks marked no_log."""
     _task: str = ""
     _began: float = 0.0
     _counts: Counter[str] = field(default_factory=Counter)
-    _items: dict[tuple[str, str], str] = field(default_factory=dict)
+    _items: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     def read(self, event: Mapping[str, Any]) -> bool:
         """Take one event; False tells ansible-runner not to keep it on disk."""
         kind = event.get("event", "")
         data = event.get("event_data") or {}
-        if kind in {"playbook_on_task_start", "playbook_on_handler_task_start"}:
+        if kind in {"verbose", "error"} and not self._task and not self.tallies:
+            self.last_words = f"{self.last_words}{event.get('stdout', '')}\n"[-_MESSAGE_CHARACTERS:]
+        elif kind in {"playbook_on_task_start", "playbook_on_handler_task_start"}:
             self._end_task()
             self._task, self._began = _name(data), time.monotonic()
             self.watch(TaskStarted(task=self._task))
@@ -106,7 +110,8 @@ class EventReader:
             self._end_task()
             self.finished = self.finished or kind == "playbook_on_stats"
         elif kind == "runner_item_on_failed":
-            self._items[data["host"], _name(data)] = _message(data.get("res") or {})
+            said = self._items.setdefault((data["host"], _name(data)), [])
+            said.append(_message(data.get("res") or {}))
         elif kind in _COUNTED:
             self._count(_COUNTED[kind], data)
         return False
@@ -122,7 +127,7 @@ class EventReader:
             self._counts["changed"] += 1
             tally.changed += 1
         if outcome in {"failed", "unreachable"}:
-            message = self._items.pop((machine, task), "") or _message(result)
+            message = "; ".join(self._items.pop((machine, task), [])) or _message(result)
             failure = TaskFailed(machine=machine, task=task, message=message, unreachable=outcome == "unreachable")
             self.failures.append(failure)
             self.watch(failure)
