@@ -37,13 +37,13 @@ def planned(estate: str) -> Plan:
     guest = replace(
         machine(f"{estate}-1"),
         size=Resources(vcpus=1, memory_mib=768, disk_gib=4),
-        nics=(
-            PlannedNic(
-                network="shared", mac="52:54:00:c0:f1:19", address=ADDRESS, prefix_length=24, gateway="10.77.10.1"
-            ),
-        ),
+        nics=(PlannedNic(network="shared", mac="52:54:00:c0:f1:19", address=ADDRESS, prefix_length=24, gateway="10.77.10.1"),),
         roles=("postgresql", "nginx"),
-        services=(Service(name="page", port=80, protocol="http"), Service(name="database", port=5432), Service(name="ssh", port=22)),
+        services=(
+            Service(name="page", port=80, protocol="http"),
+            Service(name="database", port=5432),
+            Service(name="ssh", port=22),
+        ),
         variables={
             "nginx_sites": SITES,
             "postgresql_listen_addresses": "*",

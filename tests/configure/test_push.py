@@ -161,9 +161,7 @@ def test_a_vaulted_secret_reaches_the_machine_and_nothing_else(wanted, target, e
     secret = target("one", variables={"made": str(tmp_path), "password": text})
     spy, events = Spy((canary, key)), []
     with spy:
-        done = push(
-            wanted(SECRET_TASKS, secret, engine=engine, vault_password_file=tmp_path / "key"), watch=events.append
-        )
+        done = push(wanted(SECRET_TASKS, secret, engine=engine, vault_password_file=tmp_path / "key"), watch=events.append)
     assert (tmp_path / "one").read_text().strip() == canary, "the secret did not arrive, so the rest proves nothing"
     assert [failure.task for failure in done.failures] == ["Fail with a secret"]
     assert spy.looks > 5 and spy.folders, "the spy saw nothing of the run"
@@ -204,7 +202,9 @@ class Spy(threading.Thread):
 @ENGINES
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_asked_to_stop_it_stops_ansible_and_leaves_nothing(wanted, target, engine, number, tmp_path, leftovers):
-    whole = wanted(f"    - name: Wait\n      ansible.builtin.shell: touch {tmp_path}/begun; sleep 60\n", target("one"), engine=engine)
+    whole = wanted(
+        f"    - name: Wait\n      ansible.builtin.shell: touch {tmp_path}/begun; sleep 60\n", target("one"), engine=engine
+    )
     (tmp_path / "push.pickle").write_bytes(__import__("pickle").dumps(whole))
     program = (
         "import pickle, sys\nfrom pathlib import Path\nfrom controlplane.connectors.ansible import push\n"
