@@ -161,3 +161,7 @@ def _remove(*, volumes: bool = True) -> None:
         virsh("pool-destroy", "kasumi-bench")
         virsh("net-destroy", "kasumi-shared")
         virsh("net-undefine", "kasumi-shared")
+
+
+if __name__ == "__main__":
+    main()

@@ -35,3 +35,7 @@ def main() -> None:
         definitions = least_seconds(lambda: [d.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE) for d in connection.listAllDomains()])
         print(f"reading 1,000 definitions alone takes {definitions[0]:.3f} s: marks and persistent settings are nowhere else")
         provider.close()
+
+
+if __name__ == "__main__":
+    main()

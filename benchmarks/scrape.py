@@ -73,3 +73,7 @@ def _await(address: str, word: str, count: int) -> None:
         if time.monotonic() > deadline:
             raise SystemExit(f"{address}: fewer than {count} samples of {word} after {_READY_SECONDS:.0f} s")
         time.sleep(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -211,7 +211,7 @@ def test_asked_to_stop_it_stops_ansible_and_leaves_nothing(wanted, target, engin
         "try:\n    push(pickle.loads(Path(sys.argv[1]).read_bytes()), watch=print)\nexcept KeyboardInterrupt:\n    sys.exit(130)\n"
     )
     with subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "push.pickle")], stdout=subprocess.DEVNULL) as process:
-        _until(lambda: (tmp_path / "begun").exists())
+        _until((tmp_path / "begun").exists)
         process.send_signal(number)
         assert process.wait(timeout=30) == 130
     _until(lambda: leftovers(process.pid) == [])

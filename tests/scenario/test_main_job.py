@@ -87,7 +87,7 @@ def test_a_stale_plan_is_refused_with_the_facts_that_moved(world):
         (["destroy", "portal-1"], "state"),
         (["suspend", "portal-1"], "state"),
         (["autostart", "portal-1", "--disable"], "autostart"),
-        (["setmem", "portal-1", "262144", "--live"], "running memory MiB"),
+        (["setmaxmem", "portal-1", "262144", "--config"], "memory MiB"),
         (["setvcpus", "portal-1", "2", "--config", "--maximum"], "vCPU"),
     ],
 )
