@@ -10,6 +10,7 @@ def main() -> None:
     """Run those named on the command line, or all."""
     for name in sys.argv[1:] or ALL:
         print(f"== {name}", flush=True)
+        sys.argv = [name]
         runpy.run_module(f"benchmarks.{name}", run_name="__main__")
 
 
