@@ -106,8 +106,8 @@ class EvidenceChain:
         """
         query = select(evidence).where(evidence.c.estate == estate).order_by(evidence.c.number)
         previous = FIRST
-        with self._engine.connect() as connection:
-            for expected, row in enumerate(connection.execution_options(yield_per=1000).execute(query), start=1):
+        with self._engine.connect() as connection, connection.execution_options(yield_per=1000).execute(query) as rows:
+            for expected, row in enumerate(rows, start=1):
                 record = _record(row)
                 content = {name: getattr(record, name) for name in _SEALED}
                 if record.number != expected or record.previous != previous or record.digest != digest(content):

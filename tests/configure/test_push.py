@@ -1,6 +1,7 @@
 """Pushing a playbook over a real sshd: what is told, what fails how, and that nothing is left."""
 
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -205,7 +206,7 @@ def test_asked_to_stop_it_stops_ansible_and_leaves_nothing(wanted, target, engin
     whole = wanted(
         f"    - name: Wait\n      ansible.builtin.shell: touch {tmp_path}/begun; sleep 60\n", target("one"), engine=engine
     )
-    (tmp_path / "push.pickle").write_bytes(__import__("pickle").dumps(whole))
+    (tmp_path / "push.pickle").write_bytes(pickle.dumps(whole))
     program = (
         "import pickle, sys\nfrom pathlib import Path\nfrom controlplane.connectors.ansible import push\n"
         "try:\n    push(pickle.loads(Path(sys.argv[1]).read_bytes()), watch=print)\nexcept KeyboardInterrupt:\n    sys.exit(130)\n"
