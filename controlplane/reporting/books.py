@@ -10,6 +10,7 @@ from controlplane.model.plan import Plan
 from controlplane.reporting.run_tally import RunTally, tally
 from controlplane.reporting.watched import Books
 from controlplane.store import Store
+from controlplane.store.state import Acceptance
 
 _RECENT_RUNS = 10
 _VERIFY_EVERY = timedelta(minutes=10)
@@ -22,7 +23,7 @@ class BookKeeper:
     def __init__(self, store: Store, estate: str) -> None:
         self._store = store
         self._estate = estate
-        self._plan: tuple[str, Plan | None] = ("", None)
+        self._plan: tuple[Acceptance, Plan] | None = None
         self._counted: dict[str, RunTally] = {}
         self._counted_up_to = 0
         self._verified: tuple[datetime, bool] | None = None
@@ -30,7 +31,8 @@ class BookKeeper:
     def read(self, *, answers: Callable[[str], bool]) -> Books:
         """The books now. `answers` says of a host whether it answers; what differs on others is not known."""
         now = datetime.now(UTC)
-        name, plan = self._accepted()
+        accepted = self._accepted()
+        acceptance, plan = accepted if accepted is not None else (None, None)
         if plan is not None:
             self._look_for_drift(plan, answers)
         if self._verified is None or now - self._verified[0] >= _VERIFY_EVERY:
@@ -38,7 +40,7 @@ class BookKeeper:
         return Books(
             read_at=now,
             plan=plan,
-            plan_digest=name,
+            acceptance=acceptance,
             drift=self._store.latest_drift(self._estate) if plan is not None else None,
             migrations=self._store.migrations(self._estate),
             recent_runs=self._store.runs(self._estate, limit=_RECENT_RUNS),
@@ -48,10 +50,11 @@ class BookKeeper:
             evidence_whole=self._verified[1],
         )
 
-    def _accepted(self) -> tuple[str, Plan | None]:
-        name = self._store.accepted_digest(self._estate) or ""
-        if name != self._plan[0]:
-            self._plan = (name, self._store.plan(self._estate, name))
+    def _accepted(self) -> tuple[Acceptance, Plan] | None:
+        """The accepted plan; read again only when another was accepted."""
+        acceptance = self._store.acceptance(self._estate)
+        if acceptance is not None and (self._plan is None or self._plan[0] != acceptance):
+            self._plan = (acceptance, self._store.plan(self._estate, acceptance.digest))
         return self._plan
 
     def _look_for_drift(self, plan: Plan, answers: Callable[[str], bool]) -> None:

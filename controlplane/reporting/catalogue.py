@@ -36,6 +36,7 @@ CATALOGUE: tuple[Family, ...] = (
     # the controller
     _gauge("build_info", "Version of the control plane; always 1.", ("version",)),
     _gauge("plan_info", "The accepted plan; always 1.", ("estate", "digest")),
+    _gauge("plan_accepted_timestamp_seconds", "When the accepted plan was accepted."),
     _gauge("controller_heartbeat_timestamp_seconds", "When the controller last read its store."),
     _gauge("observation_interval_seconds", "Seconds from the end of a look at a host to the next look."),
     # hosts: answering, age

@@ -52,8 +52,9 @@ def collect(state: Watched) -> Iterator[Metric]:
 def _controller(samples: Samples, state: Watched) -> None:
     books = state.books
     samples.put("build_info", 1, __version__)
-    if books.plan_digest:
-        samples.put("plan_info", 1, state.estate, books.plan_digest[:12])
+    if books.acceptance is not None:
+        samples.put("plan_info", 1, state.estate, books.acceptance.digest[:12])
+        samples.put("plan_accepted_timestamp_seconds", books.acceptance.at.timestamp())
     samples.put("controller_heartbeat_timestamp_seconds", books.read_at.timestamp())
     samples.put("observation_interval_seconds", state.interval_seconds)
     samples.put("audit_records", books.evidence_records)

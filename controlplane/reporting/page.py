@@ -26,7 +26,9 @@ _FINE = "<p class='good'>none</p>"
 def landing_page(state: Watched) -> str:
     """The whole page as HTML."""
     books = state.books
-    plan = f"plan <code>{escape(books.plan_digest[:12])}</code>" if books.plan_digest else "no plan accepted yet"
+    plan = "no plan accepted yet"
+    if (accepted := books.acceptance) is not None:
+        plan = f"plan <code>{accepted.digest[:12]}</code> accepted by {escape(accepted.actor)} at {_instant(accepted.at)}"
     parts = [
         f"<p>Estate <b>{escape(state.estate)}</b>, {plan}, seen at {_instant(state.at)}. {_LINKS}</p>",
         "<h2>Hosts</h2>",

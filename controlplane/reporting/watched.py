@@ -13,7 +13,7 @@ from controlplane.model.plan import Method, Plan, PlannedMachine
 from controlplane.reporting.consumption import Consumption
 from controlplane.reporting.run_tally import RunTally
 from controlplane.store import Run
-from controlplane.store.state import DriftRecord
+from controlplane.store.state import Acceptance, DriftRecord
 
 RUNNING = PowerState.RUNNING.value
 ABSENT = "absent"
@@ -44,7 +44,7 @@ class Books:
 
     read_at: datetime
     plan: Plan | None = None
-    plan_digest: str = ""
+    acceptance: Acceptance | None = None
     drift: DriftRecord | None = None
     migrations: tuple[Migration, ...] = ()
     recent_runs: tuple[Run, ...] = ()

@@ -47,6 +47,15 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """That a plan was accepted, when and by whom."""
+
+    digest: str
+    at: datetime
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StandingDrift:
     """One difference, and the first of the looks since which every look found it."""
 
@@ -120,10 +129,12 @@ class Store:
                 connection, plan.estate, actor=actor, action="plan:accepted", subject=name, detail={"parent": plan.parent}, at=at
             )
 
-    def accepted_digest(self, estate: str) -> str | None:
-        """The digest of the plan accepted last, without reading the plan."""
+    def acceptance(self, estate: str) -> Acceptance | None:
+        """Which plan was accepted last and when, without reading the plan."""
+        query = select(plans).where(plans.c.estate == estate).order_by(plans.c.id.desc()).limit(1)
         with self._engine.connect() as connection:
-            return connection.scalar(select(plans.c.digest).where(plans.c.estate == estate).order_by(plans.c.id.desc()).limit(1))
+            row = connection.execute(query.with_only_columns(plans.c.digest, plans.c.accepted_at, plans.c.accepted_by)).first()
+        return Acceptance(digest=row.digest, at=_utc(row.accepted_at), actor=row.accepted_by) if row is not None else None
 
     def plan(self, estate: str, digest_prefix: str) -> Plan:
         """An accepted plan, also of the past, by the beginning of its digest. Raises KasumiError when none or several fit."""

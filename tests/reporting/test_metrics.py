@@ -112,6 +112,7 @@ def full():
         (("run_last_success_timestamp_seconds", "reconcile"), SEEN_AT.timestamp() + 3),
         (("audit_records_total",), 12),
         (("audit_chain_valid",), 1),
+        (("plan_accepted_timestamp_seconds",), SEEN_AT.timestamp()),
     ],
 )
 def test_value(full, sample, value):
@@ -197,7 +198,7 @@ def test_use_that_no_guest_reports_is_missing_not_zero():
 
 
 def test_without_a_plan_hosts_are_still_shown():
-    found = samples(with_books(full_view(), plan=None, plan_digest="", drift=None))
+    found = samples(with_books(full_view(), plan=None, acceptance=None, drift=None))
     assert found["host_cpus", "hv1"] == 8
     assert not [key for key in found if key[0].startswith(("ministry", "vms", "drift", "plan", "placement"))]
 

@@ -68,7 +68,18 @@ def test_the_page_shows_hosts_drift_machines_and_links(ask):
     page = body.decode()
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
-    for words in ("hv1", "30 s ago", "3 of 8", "hv2-start", "web1", "running", "awaited", "href='/metrics'", "12 records"):
+    for words in (
+        "hv1",
+        "30 s ago",
+        "3 of 8",
+        "hv2-start",
+        "web1",
+        "running",
+        "awaited",
+        "accepted by me@here",
+        "href='/metrics'",
+        "12 records",
+    ):
         assert words in page, words
 
 
@@ -79,7 +90,7 @@ def test_the_page_escapes_what_comes_from_outside():
 
 
 def test_the_page_before_anything_is_known():
-    page = landing_page(with_books(full_view(), plan=None, plan_digest="", drift=None, evidence_whole=None))
+    page = landing_page(with_books(full_view(), plan=None, acceptance=None, drift=None, evidence_whole=None))
     assert "no plan accepted yet" in page
     assert "not verified yet" in page
 

@@ -14,7 +14,7 @@ from controlplane.reporting.consumption import Consumption
 from controlplane.reporting.run_tally import tally
 from controlplane.reporting.watched import Books, HostView, Watched
 from controlplane.store import Run
-from controlplane.store.state import DriftRecord, StandingDrift
+from controlplane.store.state import Acceptance, DriftRecord, StandingDrift
 from tests.execution.plans import SEEN_AT, host, machine, plan, seen
 
 NOW = SEEN_AT + timedelta(seconds=30)
@@ -99,7 +99,7 @@ def full_view(at: datetime = NOW, cpu_seconds: float = 100.0) -> Watched:
         books=Books(
             read_at=at,
             plan=accepted,
-            plan_digest=digest(accepted),
+            acceptance=Acceptance(digest=digest(accepted), at=SEEN_AT, actor="me@here"),
             drift=DriftRecord(
                 at=SEEN_AT,
                 standing=(

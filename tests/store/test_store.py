@@ -18,7 +18,7 @@ from controlplane.model.drift import Action, Drift
 from controlplane.model.migration import Migration, Phase, SourceDisk
 from controlplane.settings import Settings
 from controlplane.store import open_store
-from controlplane.store.state import KEPT_OBSERVATIONS
+from controlplane.store.state import KEPT_OBSERVATIONS, Acceptance
 from tests.execution.plans import SEEN_AT, host, machine, plan, seen
 
 FIRST = plan(machine("web1"))
@@ -40,6 +40,7 @@ def test_the_last_accepted_plan_comes_back_equal(store):
     assert store.accepted_plan("test") == SECOND
     assert store.plan("test", digest(FIRST)[:10]) == FIRST
     assert store.accepted_plan("another") is None
+    assert store.acceptance("test") == Acceptance(digest=digest(SECOND), at=SEEN_AT, actor="me@here")
     assert store.recorded_uuids("test") == {m.uuid for m in SECOND.machines}
     assert [record.action for record in store.evidence("test")] == ["plan:accepted"] * 2
 
@@ -107,7 +108,7 @@ def test_a_plan_and_its_evidence_are_kept_or_lost_together(store, monkeypatch):
     with pytest.raises(RuntimeError):
         accept(store, FIRST)
     assert store.accepted_plan("test") is None
-    assert store.accepted_digest("test") is None
+    assert store.acceptance("test") is None
 
 
 def test_a_process_with_the_number_of_a_dead_run_does_not_revive_it(store):
