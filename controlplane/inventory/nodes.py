@@ -170,8 +170,10 @@ def read_document(file: Path, shown: str) -> Document:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
         return refuse(f"is not YAML: {error.problem or error.context}", _syntax_remedy(error.problem or ""), line, column)
-    except yaml.YAMLError as error:
-        return refuse(f"is not YAML: {str(error).splitlines()[0]}", "save it as plain text without control characters")
+    except yaml.reader.ReaderError as error:
+        above = text[: error.position]
+        line, column = above.count("\n") + 1, error.position - above.rfind("\n")
+        return refuse(f"is not YAML: control character {text[error.position]!a}", "remove it", line, column)
     document.text = text
     if root is not None:
         _Reader(document).read(root)
@@ -226,6 +228,7 @@ class _Reader:
         self._document = document
         self._path: list[str | int] = []
         self._seen: set[int] = set()
+        self._merging = 0
         self._aliased = 0
 
     def read(self, node: yaml.Node) -> None:
@@ -241,7 +244,7 @@ class _Reader:
             if again:
                 self._count(node)
             return self._scalar(node)
-        if len(self._path) > MAX_DEPTH:
+        if len(self._path) + self._merging > MAX_DEPTH:
             raise _TooMuchError(f"is nested deeper than {MAX_DEPTH}", self._document.place_of(node))
         if again or id(node) in self._seen:
             again = True
@@ -287,7 +290,9 @@ class _Reader:
                 result[key] = self._value(value_node, again=again)
             self._path.pop()
         for source in merges:
+            self._merging += 1
             merged = self._value(source, again=True)
+            self._merging -= 1
             if isinstance(merged, dict):
                 result = merged | result
             else:
