@@ -132,6 +132,10 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def main(systems: int = 2000, servers: int = 10_000) -> None:
+    """Measure and print."""
+    print(json.dumps(measure(systems, servers), indent=1))
+
+
 if __name__ == "__main__":
-    systems_wanted, servers_wanted = map(int, sys.argv[1:] or (2000, 10_000))
-    print(json.dumps(measure(systems_wanted, servers_wanted), indent=1))
+    main(*map(int, sys.argv[1:]))
