@@ -36,9 +36,17 @@ LAST_WORDS = 12
 
 
 def mirrors() -> tuple[str, str]:
-    """Where Debian and its security updates come from; `KASUMI_LAB_MIRROR`, `KASUMI_LAB_SECURITY_MIRROR` override."""
-    plain = os.environ.get("KASUMI_LAB_MIRROR") or "http://deb.debian.org/debian"
-    security = os.environ.get("KASUMI_LAB_SECURITY_MIRROR") or "http://deb.debian.org/debian-security"
+    """Where Debian and its security updates come from: as this machine's apt has them.
+
+    `KASUMI_LAB_MIRROR` and `KASUMI_LAB_SECURITY_MIRROR` override. Raises KasumiError where apt does not know them.
+    """
+    known = dict(line.split() for line in run(["apt-get", "indextargets", "--format", "$(RELEASE) $(SITE)"]).splitlines())
+    plain = os.environ.get("KASUMI_LAB_MIRROR") or known.get("bookworm")
+    security = os.environ.get("KASUMI_LAB_SECURITY_MIRROR") or known.get("bookworm-security")
+    if not plain or not security:
+        raise KasumiError(
+            "lab: apt has no source for bookworm and bookworm-security; set KASUMI_LAB_MIRROR and KASUMI_LAB_SECURITY_MIRROR"
+        )
     return plain, security
 
 
