@@ -116,6 +116,8 @@ def _shape_drift(plan: Plan, machine: PlannedMachine, host: HostObservation, see
             yield _drift(host, machine.id, what, str(wanted), str(configured), Action.RESIZE)
         elif live is not None and live != wanted:
             yield _drift(host, machine.id, f"running {what}", str(wanted), str(live), Action.RESIZE)
+    if seen.disk_gib not in {None, machine.size.disk_gib}:
+        yield _drift(host, machine.id, "disk GiB", str(machine.size.disk_gib), str(seen.disk_gib), Action.RESIZE)
     names = {network.network: network.name for network in plan.networks if network.host == host.host}
     wanted_nics = tuple(sorted((names.get(nic.network, nic.network), nic.mac) for nic in machine.nics))
     for what, nics in (("network cards", seen.nics), ("running network cards", seen.live_nics)):

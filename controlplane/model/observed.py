@@ -65,6 +65,8 @@ class ObservedMachine:
     autostart: bool
     nics: tuple[ObservedNic, ...]
     live_nics: tuple[ObservedNic, ...] | None = None
+    disk_gib: int | None = None
+    """The root disk as we last made sure of it; None when nothing tells."""
     usage: Usage = Usage()
 
 

@@ -263,7 +263,8 @@ class LibvirtProvider:
 
     def _adjust(self, domain: libvirt.virDomain, machine: PlannedMachine, plan: str, names: Mapping[str, str]) -> None:
         """The mark names the plan that last changed the machine, so a plan that changes nothing here writes nothing here."""
-        changed = adjust_size(domain, machine.size)
+        changed = shape_of(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)).disk_gib != machine.size.disk_gib
+        changed |= adjust_size(domain, machine.size)
         changed |= adjust_nics(domain, {nic.mac: names[nic.network] for nic in machine.nics})
         volume, below_bytes = self._storage.root(machine.id)
         changed |= adjust_disk(domain, volume, wanted_gib=machine.size.disk_gib, least_bytes=below_bytes, machine=machine.id)

@@ -4,6 +4,7 @@ Each change goes into the persistent definition, and into the running instance a
 shows as drift of the running instance until its next restart.
 """
 
+import time
 from collections.abc import Mapping
 
 import libvirt
@@ -15,6 +16,9 @@ from controlplane.providers.libvirt_domain import interface_xml, new_interface_x
 _CONFIG = libvirt.VIR_DOMAIN_AFFECT_CONFIG
 _LIVE = libvirt.VIR_DOMAIN_AFFECT_LIVE
 _GIB = 2**30
+_BALLOON_SECONDS = 30.0
+"""A guest gives or takes back memory in its own time, some seconds; one without a balloon driver never does."""
+_LOOK_SECONDS = 0.2
 
 
 def adjust_size(domain: libvirt.virDomain, size: Resources) -> bool:
@@ -82,6 +86,9 @@ def _set_live_size(domain: libvirt.virDomain, size: Resources) -> bool:
     _, maximum_kib, current_kib, *_ = domain.info()
     if current_kib != size.memory_mib * 1024 <= maximum_kib:
         domain.setMemoryFlags(size.memory_mib * 1024, _LIVE)
+        deadline = time.monotonic() + _BALLOON_SECONDS
+        while domain.info()[2] != size.memory_mib * 1024 and time.monotonic() < deadline:
+            time.sleep(_LOOK_SECONDS)
         changed = True
     return changed
 

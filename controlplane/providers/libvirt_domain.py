@@ -55,6 +55,8 @@ class Shape:
     memory_mib: int
     nics: tuple[ObservedNic, ...]
     mark: Mark | None
+    disk_gib: int | None
+    """What our mark says of the root disk; None without one. A definition names a disk's file, never its size."""
 
 
 def domain_xml(
@@ -159,14 +161,21 @@ def mark_text(machine: PlannedMachine, *, estate: str, plan: str) -> str:
 
 def _mark_attributes(machine: PlannedMachine, estate: str, plan: str) -> dict[str, str]:
     """`plan` is the digest of the plan that made or last changed the machine."""
-    return {"estate": estate, "id": machine.id, "ministry": machine.ministry, "system": machine.system, "plan": plan}
+    return {
+        "estate": estate,
+        "id": machine.id,
+        "ministry": machine.ministry,
+        "system": machine.system,
+        "disk-gib": str(machine.size.disk_gib),
+        "plan": plan,
+    }
 
 
 def shape_of(xml: str) -> Shape:
     """Read a definition. One walk over its children: this runs for each domain of each host at each look."""
     vcpus, memory_mib, current_mib = 0, 0, None
     nics: list[ObservedNic] = []
-    mark = None
+    mark, disk_gib = None, None
     for child in read_xml(_without_other_devices(xml)):
         if child.tag == "vcpu":
             vcpus = int(child.get("current") or child.text)
@@ -175,10 +184,16 @@ def shape_of(xml: str) -> Shape:
         elif child.tag == "currentMemory":
             current_mib = _mib(child)
         elif child.tag == "metadata":
-            mark = _mark(child)
+            mark, disk_gib = _mark(child)
         elif child.tag == "devices":
             nics = [_nic(interface) for interface in child.iterchildren("interface")]
-    return Shape(vcpus=vcpus, memory_mib=memory_mib if current_mib is None else current_mib, nics=tuple(nics), mark=mark)
+    return Shape(
+        vcpus=vcpus,
+        memory_mib=memory_mib if current_mib is None else current_mib,
+        nics=tuple(nics),
+        mark=mark,
+        disk_gib=disk_gib,
+    )
 
 
 def _without_other_devices(xml: str) -> str:
@@ -221,11 +236,14 @@ def new_interface_xml(mac: str, network: str) -> str:
     return str(etree.tostring(_interface(devices, mac, network), encoding="unicode"))
 
 
-def _mark(metadata: etree._Element) -> Mark | None:
+def _mark(metadata: etree._Element) -> tuple[Mark | None, int | None]:
+    """Our mark and the size of the root disk in it."""
     found = next(metadata.iterchildren(f"{{{NAMESPACE}}}machine"), None)
     if found is None:
-        return None
-    return Mark(estate=found.get("estate", ""), machine=found.get("id", ""), plan=found.get("plan", ""))
+        return None, None
+    size = found.get("disk-gib", "")
+    mark = Mark(estate=found.get("estate", ""), machine=found.get("id", ""), plan=found.get("plan", ""))
+    return mark, int(size) if size.isdecimal() else None
 
 
 def _mib(memory: etree._Element) -> int:

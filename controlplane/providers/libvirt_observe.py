@@ -150,6 +150,7 @@ def _look(domain: libvirt.virDomain, states: Mapping[str, PowerState], starting:
         autostart=uuid in starting,
         nics=kept.nics,
         live_nics=live.nics if live is not None else None,
+        disk_gib=kept.disk_gib,
     )
 
 

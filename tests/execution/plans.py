@@ -96,6 +96,7 @@ def seen(planned: PlannedMachine, **changes: object) -> ObservedMachine:
         autostart=planned.autostart,
         nics=nics,
         live_nics=nics,
+        disk_gib=planned.size.disk_gib,
     )
     return replace(as_planned, **changes)  # type: ignore[arg-type]
 

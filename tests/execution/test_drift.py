@@ -44,6 +44,7 @@ def test_an_absent_machine_is_created():
         ({"vcpus": 3}, "vCPU", "3", Action.RESIZE),
         ({"live_vcpus": 3}, "running vCPU", "3", Action.RESIZE),
         ({"memory_mib": 256}, "memory MiB", "256", Action.RESIZE),
+        ({"disk_gib": 1}, "disk GiB", "1", Action.RESIZE),
         ({"autostart": False}, "autostart", "off", Action.SET_AUTOSTART),
         ({"nics": ()}, "network cards", "none", Action.RECONNECT),
     ],

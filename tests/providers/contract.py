@@ -374,14 +374,15 @@ class ImageContract:
     def test_grows_a_disk_and_never_shrinks_it(self, place: Place) -> None:
         machine = place.machine()
         place.ensure(machine)
-        assert place.hand.disk_size_bytes(machine.id) == 2**30
+        assert (place.hand.disk_size_bytes(machine.id), place.seen(machine).disk_gib) == (2**30, 1)
         place.ensure(replace(machine, size=replace(machine.size, disk_gib=2)))
-        assert place.hand.disk_size_bytes(machine.id) == 2 * 2**30
+        assert (place.hand.disk_size_bytes(machine.id), place.seen(machine).disk_gib) == (2 * 2**30, 2)
         place.provider.start(place.ref(machine))
         place.ensure(replace(machine, size=replace(machine.size, disk_gib=3)))
         assert place.hand.disk_size_bytes(machine.id) == 3 * 2**30
         with pytest.raises(RefusedError, match="wanted a disk of 1 GiB, found 3 GiB"):
             place.ensure(machine)
+        assert place.seen(machine).disk_gib == 3
 
     def test_takes_up_its_own_disk_when_only_the_definition_is_gone(self, place: Place) -> None:
         machine = place.machine()
