@@ -1,9 +1,13 @@
-"""Options that several areas share."""
+"""Options and fixtures that several areas share."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from lab import lifecycle, ownership
+from tests.lab.occupants import machines_of_others
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,3 +28,15 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         )
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def running_lab() -> Iterator[None]:
+    """The lab, up. It is left up when it was up before, or when somebody has come to work in it since."""
+    if os.geteuid() != 0:
+        pytest.fail("the lab's hypervisors need root: `sudo make test`, or `make test-fast` for what needs none")
+    was_up = ownership.is_home()
+    lifecycle.up()
+    yield
+    if not was_up and ownership.is_home() and not machines_of_others():
+        lifecycle.down()

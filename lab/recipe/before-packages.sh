@@ -24,4 +24,5 @@ chmod 0755 "$root/etc/initramfs-tools/hooks/kasumi-lab"
 
 # A cluster made under the C locale would be SQL_ASCII.
 mkdir -p "$root/etc/postgresql-common"
-echo "initdb_options = '--locale=C.UTF-8 --encoding=UTF8'" > "$root/etc/postgresql-common/createcluster.conf"
+printf '%s\n' "initdb_options = '--locale=C.UTF-8 --encoding=UTF8'" "add_include_dir = 'conf.d'" \
+    > "$root/etc/postgresql-common/createcluster.conf"

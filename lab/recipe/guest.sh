@@ -30,6 +30,13 @@ cloud_config_modules: []
 cloud_final_modules: [write-files-deferred, scripts-user, final-message]
 END
 chroot "$root" systemctl mask --quiet cloud-config.service
+# A machine powered off hard in its first boot keeps empty files of cloud-init, which then refuses to run ever after: a
+# first boot that was cut starts anew.
+mkdir -p "$root/etc/systemd/system/cloud-init-local.service.d"
+cat > "$root/etc/systemd/system/cloud-init-local.service.d/cut-first-boot.conf" <<'END'
+[Service]
+ExecStartPre=/bin/sh -c 'test -s /var/lib/cloud/instance/boot-finished || rm -rf /var/lib/cloud/data /var/lib/cloud/instance /var/lib/cloud/instances /var/lib/cloud/sem'
+END
 cat > "$root/usr/local/sbin/netplan" <<'END'
 #!/bin/sh
 # cloud-init calls `netplan generate` at boot; the command in Python takes five emulated seconds to start this same program.

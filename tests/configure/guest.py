@@ -114,7 +114,7 @@ def remove(wanted: Plan) -> None:
     (host,) = wanted.hosts
     provider = open_provider(host.id, host.uri, host.pool, estate=wanted.estate, ssh_config=wanted.access.ssh_config)
     connection = Connection(host.uri, ssh_config=wanted.access.ssh_config)
-    hand = LibvirtHand(connection.open, host.pool.name)
+    hand = LibvirtHand(connection, host.pool.name)
     try:
         ref = _ref(wanted, wanted.machines[0])
         provider.stop(ref, force_after_seconds=0)

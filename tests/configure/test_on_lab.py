@@ -10,9 +10,6 @@ from controlplane.connectors.ansible import Engine
 from controlplane.connectors.push_events import Difference
 from controlplane.execution.configure import Options, Status, configure
 from tests.configure import guest
-from tests.lab.conftest import running_lab
-
-__all__ = ["running_lab"]
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md")])
+from tests.docs.pages import PAGES, ROOT, commands, options_of, verb_of, words_of
+
 KASUMI = str(Path(sys.executable).with_name("kasumi"))
-GROUPS = {"inventory", "migrate", "lab"}
-_INLINE = re.compile(r"`(kasumi [a-z][^`\n]*)`|^\$? ?(kasumi [a-z][^#\n]*)", re.MULTILINE)
 
 
 @cache
@@ -22,17 +20,12 @@ def help_of(*verb: str) -> str:
     return done.stdout
 
 
-def commands(page: Path) -> list[str]:
-    return [first or second for first, second in _INLINE.findall(page.read_text(encoding="utf-8"))]
-
-
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_in_a_page_exists(page):
     for command in commands(page):
-        words = re.split(r"[\s|]+", command.strip())[1:]
-        verb = words[:2] if words[0] in GROUPS and len(words) > 1 and words[1].isalpha() and words[1].islower() else words[:1]
-        text = help_of(*verb)
-        for option in re.findall(r"(?<=\s)--[a-z-]+", command.partition(" -- ")[0]):
+        words = words_of(command)
+        text = help_of(*verb_of(words))
+        for option in options_of(words):
             assert option in text, f"{page.name}: `{command}`: no {option}"
 
 

@@ -1,37 +1,17 @@
-"""The real lab for tests that need it: brought up once, left as it was found."""
+"""What tests of the lab itself need beside the lab."""
 
-import os
+from collections.abc import Iterator
 
 import pytest
 
-from lab import hosts, layout, lifecycle, ownership
-
-
-@pytest.fixture(scope="session")
-def running_lab():
-    """The lab, up. It is left up when it was up before, or when somebody has come to work in it since."""
-    if os.geteuid() != 0:
-        pytest.skip("the lab needs root")
-    was_up = ownership.is_home()
-    lifecycle.up()
-    yield
-    if not was_up and ownership.is_home() and not machines_of_others():
-        lifecycle.down()
-
-
-def machines_of_others() -> list[str]:
-    """Machines in the lab that the lab did not make, each with its host."""
-    found = []
-    for host in layout.hosts(ownership.shared_hosts()):
-        names = set(hosts.virsh(host, "list", "--all", "--name").split()) - {layout.PENSION.name}
-        found += [f"{name} on {host.name}" for name in sorted(names)]
-    return found
+from lab import lifecycle
+from tests.lab.occupants import machines_of_others
 
 
 @pytest.fixture
-def lab_to_break(running_lab):
+def lab_to_break(running_lab: None) -> Iterator[None]:
     """The lab for tests that kill or remove: only when no machines but the lab's own are in it."""
     if found := machines_of_others():
-        pytest.skip(f"the lab is in use: {', '.join(found)}")
+        pytest.fail(f"the lab holds machines of somebody: {', '.join(found)}; `make demo-down` first")
     yield
     lifecycle.up()

@@ -5,16 +5,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from controlplane.settings import resource
 from lab import hosts, layout
-from tests.lab.conftest import machines_of_others, running_lab
-
-__all__ = ["running_lab"]
+from tests.lab.occupants import machines_of_others
 
 KASUMI = str(Path(sys.executable).with_name("kasumi"))
 ESTATE = "scenario"
@@ -25,6 +23,8 @@ class World:
     """One controller and its inventory."""
 
     folder: Path
+    ran: list[tuple[str, ...]] = field(default_factory=list)
+    """Every command that was run and ended as wanted."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -38,6 +38,7 @@ class World:
         """Run the command and insist on its exit code."""
         done = subprocess.run([KASUMI, *arguments], env=self.environment, capture_output=True, text=True, check=False)
         assert done.returncode == code, f"kasumi {arguments} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        self.ran.append(arguments)
         return done
 
     def edit(self, file: str, old: str, new: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from controlplane.model.document import plan_from_json
 from tests.connectors.sshd import free_port
+from tests.docs.pages import PAGES, commands, options_of, verb_of, words_of
 from tests.monitoring.expressions import compared, drawn, recorded
 from tests.monitoring.prometheus import running_prometheus
 from tests.scenario.conftest import ESTATE, KASUMI, World, remove_everything, virsh
@@ -19,6 +20,8 @@ from tests.scenario.conftest import ESTATE, KASUMI, World, remove_everything, vi
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 MOVED = "mhlw-pension"
+ELSEWHERE = {("lab", "up"), ("lab", "down"), ("lab", "status"), ("lab", "ssh")}
+"""Verbs whose own tests in `tests/lab` run them."""
 QUERY = "SELECT count(*) || ' ' || md5(string_agg(r::text, '|' ORDER BY r::text)) FROM records r"
 
 
@@ -146,6 +149,7 @@ def test_check_mode_then_configure_then_nothing_changes(world):
     rows = next(value for value in second.values() if isinstance(value, list))
     assert rows
     assert {row["changed"] for row in rows} == {0}
+    world.kasumi("configure", "portal-1", "--tags", "KSP-ACCESS-1", "--accept-host-key", "portal-1")
 
 
 def ssh(machine: str, command: str) -> str:
@@ -176,6 +180,12 @@ def test_the_old_hosts_guest_moves_with_its_data_and_can_go_back(world):
     world.kasumi("reconcile", "--once")
     assert MOVED not in running("hv1") | running("hv2"), "reconcile must not start a machine that is being moved"
     world.kasumi("migrate", "finalize", MOVED, "--yes", code=5)
+    world.kasumi("migrate", "cutover", MOVED)
+    assert rows_on_the_server() == before
+    world.kasumi("migrate", "rollback", MOVED, "--yes")
+    assert MOVED not in running("hv1") | running("hv2")
+    assert rows_on_the_server() == before, "the source serves again, with its data"
+    world.kasumi("migrate", "start", MOVED, "--yes")
     world.kasumi("migrate", "cutover", MOVED)
     assert rows_on_the_server() == before
     world.kasumi("migrate", "finalize", MOVED, "--yes")
@@ -217,3 +227,20 @@ def test_a_machine_that_left_the_estate_goes_only_with_yes(world):
     assert "staff-db-1" not in virsh(host, "list", "--all", "--name").split()
     assert not {name for name in volumes(host) if name.startswith("staff-db-1")}
     assert ESTATE in world.kasumi("inventory", "check").stderr + world.kasumi("inventory", "check").stdout
+
+
+def test_every_command_shown_in_the_pages_was_run(world):
+    for words in (("inventory", "list", "ministries"), ("inventory", "show", MOVED), ("show", world.plan), ("status",)):
+        world.kasumi(*words)
+    world.kasumi("inventory", "check", "-i", str(world.folder / "inventory"))
+    world.kasumi("evidence", "--last", "50")
+    world.kasumi("diff", world.plan, str(world.folder / "smaller.json"))
+    ran = {(verb_of(list(words)), frozenset(options_of(list(words)))) for words in world.ran}
+    ran.add((("serve",), frozenset({"--listen", "--interval"})))
+    for page in PAGES:
+        for command in commands(page):
+            words = words_of(command)
+            if verb_of(words) not in ELSEWHERE:
+                assert any(verb_of(words) == verb and options_of(words) <= options for verb, options in ran), (
+                    f"{page.name}: `{command}`: no test has run it so"
+                )
