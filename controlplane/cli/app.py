@@ -61,7 +61,9 @@ def _run() -> int:
         print(f"kasumi: {error}", file=sys.stderr)
         return int(error.exit_code)
     except TyperException as error:
-        print(f"kasumi: {error.format_message()}; see `kasumi --help`", file=sys.stderr)
+        message = error.format_message()
+        # A verb that lacks its arguments has the whole help as its message.
+        print(message if message.startswith("Usage:") else f"kasumi: {message}; see `kasumi --help`", file=sys.stderr)
         return ExitCode.USAGE if error.exit_code == CLICK_USAGE else ExitCode.FAILED
     except (KeyboardInterrupt, EOFError, typer.Abort):
         return ExitCode.INTERRUPTED

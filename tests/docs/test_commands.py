@@ -36,6 +36,13 @@ def test_every_make_target_in_a_page_exists():
             assert target in targets, f"{page.name}: make {target}"
 
 
+@pytest.mark.parametrize("verb", [(), ("inventory",), ("migrate",), ("lab",)])
+def test_without_arguments_the_help_is_shown_as_a_usage_error(verb):
+    done = subprocess.run([KASUMI, *verb], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (64, "")
+    assert done.stderr.strip() == help_of(*verb).strip()
+
+
 def test_every_verb_has_help_that_says_what_it_does():
     listed = re.findall(r"^  ([a-z]+) {2,}(\S.*)$", help_of(), re.MULTILINE)
     assert {"plan", "apply", "configure", "migrate", "reconcile", "status", "serve", "inventory", "evidence", "lab"} <= {
