@@ -22,7 +22,8 @@ ADDRESS = "10.77.10.19"
 """In the part of the lab's network that no plan of its inventory uses."""
 SITES = [
     {"name": "hello", "content": "こんにちは"},
-    {"name": "behind", "server_name": "behind.test", "proxy_pass": "http://127.0.0.1:80"},
+    {"name": "behind", "server_name": "behind.test", "proxy_pass": "http://127.0.0.1:8080"},
+    {"name": "application", "listen": 8080, "content": "passed on"},
 ]
 
 

@@ -67,6 +67,7 @@ def test_the_first_run_changes_and_the_second_does_not(made, push, on_guest):
         assert answer.read().decode() == "こんにちは"
     behind = urllib.request.Request(f"http://{guest.ADDRESS}/", headers={"Host": "behind.test"})
     with urllib.request.urlopen(behind, timeout=30) as answer:  # noqa: S310 (our own machine)
+        assert answer.read().decode() == "passed on"
         assert answer.headers["Server"] == "nginx", "the version is told"
     owner = "SELECT pg_catalog.pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'Staff-Data'"
     assert on_guest(f'sudo -u postgres psql -Atc "{owner}"') == "staff"
