@@ -77,7 +77,7 @@ def test_the_first_run_changes_and_the_second_does_not(made, push, on_guest):
     rules = on_guest("sudo nft list ruleset")
     assert "policy drop" in rules and "dport 5432 accept" in rules
     assert rules.count("dport 22 ") == 1 and "saddr" in next(line for line in rules.splitlines() if "dport 22 " in line)
-    assert on_guest("sysctl -n kernel.kptr_restrict") == "2"
+    assert on_guest("sudo sysctl -n kernel.kptr_restrict") == "2"
     assert on_guest("systemctl is-active chrony nginx nftables postgresql").split() == ["active"] * 4
 
     again, _, _ = push()
