@@ -1,4 +1,7 @@
-"""`/metrics` of 1,000 domains against prometheus-libvirt-exporter looking at the same host, both over HTTP."""
+"""`/metrics` of 1,000 domains against prometheus-libvirt-exporter looking at the same host, both over HTTP.
+
+100 of them run: the exporter shows running domains only, and a thousand emulated machines do not fit this one.
+"""
 
 import os
 import shutil
@@ -18,6 +21,7 @@ from controlplane.store import open_store
 
 KASUMI = str(Path(sys.executable).with_name("kasumi"))
 _READY_SECONDS = 120.0
+_RUNNING = 100
 
 
 def main() -> None:
@@ -25,7 +29,7 @@ def main() -> None:
     exporter = shutil.which("prometheus-libvirt-exporter")
     if exporter is None:
         raise SystemExit("no prometheus-libvirt-exporter; `apt-get install prometheus-libvirt-exporter`")
-    with thousand_domains() as (_, plan), tempfile.TemporaryDirectory(prefix="kasumi-bench-") as name:
+    with thousand_domains(running=_RUNNING) as (_, plan), tempfile.TemporaryDirectory(prefix="kasumi-bench-") as name:
         folder = Path(name)
         (folder / "inventory" / "group_vars").mkdir(parents=True)
         (folder / "inventory" / "group_vars" / "all.yml").write_text(f"kasumi_estate: {{id: {ESTATE}, name: bench}}\n")
@@ -43,9 +47,15 @@ def main() -> None:
         ):
             try:
                 _await(ours, "consolidation_vm_info{", 1000)
-                _await(theirs, "libvirt_domain_info", 1000)
+                _await(theirs, "libvirt_domain_block_stats_read_bytes_total{", _RUNNING)
                 fast, slow = least_seconds(lambda: _get(ours), lambda: _get(theirs), rounds=5)
-                report("scrape of 1,000 domains", fast, "prometheus-libvirt-exporter", slow, "at most 0.2")
+                report(
+                    f"scrape of 1,000 domains, {_RUNNING} running",
+                    fast,
+                    f"prometheus-libvirt-exporter, those {_RUNNING}",
+                    slow,
+                    "at most 0.2",
+                )
             finally:
                 first.terminate()
                 second.terminate()

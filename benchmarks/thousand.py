@@ -1,4 +1,4 @@
-"""A thousand stopped domains with our mark on a real libvirtd of the lab, and the plan that wants them; removed at the end."""
+"""A thousand domains with our mark on a real libvirtd of the lab, and the plan that wants them; removed at the end."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +13,9 @@ from lab import hosts, layout, lifecycle
 
 ESTATE = "bench"
 NETWORK = "kasumi-bench"
+DISKS = "/var/lib/libvirt/kasumi-bench"
+POOL = f"<pool type='dir'><name>kasumi-bench</name><target><path>{DISKS}</path></target></pool>"
+DISK = "<volume><name>{name}.qcow2</name><capacity>1048576</capacity><target><format type='qcow2'/></target></volume>"
 
 
 def socket_uri() -> str:
@@ -76,8 +79,8 @@ def plan(machines: tuple[PlannedMachine, ...]) -> Plan:
 
 
 @contextmanager
-def thousand_domains(count: int = 1000) -> Iterator[tuple[libvirt.virConnect, Plan]]:
-    """The domains, defined and stopped."""
+def thousand_domains(count: int = 1000, *, running: int = 0) -> Iterator[tuple[libvirt.virConnect, Plan]]:
+    """The domains, defined; the first ones run, each on an empty disk, the others are stopped."""
     lifecycle.up()
     connection = libvirt.open(socket_uri())
     network = connection.networkDefineXML(
@@ -85,6 +88,7 @@ def thousand_domains(count: int = 1000) -> Iterator[tuple[libvirt.virConnect, Pl
     )
     network.create()
     network.setAutostart(1)
+    pool = connection.storagePoolCreateXML(POOL, libvirt.VIR_STORAGE_POOL_CREATE_WITH_BUILD)
     machines = tuple(machine(number) for number in range(count))
     try:
         for each in machines:
@@ -95,15 +99,23 @@ def thousand_domains(count: int = 1000) -> Iterator[tuple[libvirt.virConnect, Pl
                     plan="0" * 64,
                     virtualisation="qemu",
                     network_names={"bench": NETWORK},
-                    root_path=f"/nowhere/{each.id}.qcow2",
+                    root_path=f"{DISKS}/{each.id}.qcow2",
                     seed_path=None,
                 )
             )
+        for each in machines[:running]:
+            pool.createXML(DISK.format(name=each.id))
+            connection.lookupByName(each.id).create()
         yield connection, plan(machines)
     finally:
         for domain in connection.listAllDomains():
             if domain.name().startswith("bench-"):
+                if domain.isActive():
+                    domain.destroy()
                 domain.undefine()
+        for volume in pool.listAllVolumes():
+            volume.delete()
+        pool.destroy()
         network.destroy()
         network.undefine()
         connection.close()
