@@ -62,18 +62,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="kasumi-bench-") as name:
         folder = Path(name)
         environment = _write_inventory(folder)
-        xmls = _prepare_raw(folder, environment)
+        _kasumi(environment, "plan", "-o", str(folder / "plan.json"))
         ours, raw, installed = float("inf"), float("inf"), float("inf")
         for _ in range(ROUNDS):
             ours = min(ours, _timed(lambda: _kasumi(environment, "apply", str(folder / "plan.json"))))
-            _remove()
+            xmls = _definitions(folder)
+            _remove_domains()
             raw = min(raw, _timed(partial(_raw, xmls)))
-            _remove(volumes=False)
+            _remove_domains()
             installed = min(installed, _timed(_virt_install))
-            _remove()
-            xmls = _prepare_raw(folder, environment)
-        _remove()
-        virsh("pool-undefine", "kasumi-bench")
+            _remove_domains()
+            _remove_disks_and_network()
         report(
             f"kasumi apply of {COUNT} machines, disks and seeds included",
             ours,
@@ -116,17 +115,13 @@ def _write_inventory(folder: Path) -> dict[str, str]:
     return os.environ | {"KASUMI_HOME": str(folder / "home"), "KASUMI_INVENTORY": str(folder / "inventory")}
 
 
-def _prepare_raw(folder: Path, environment: dict[str, str]) -> list[Path]:
-    """The very definitions kasumi makes, and their disks in place: what is left to the loop is define and start."""
-    if not (folder / "plan.json").exists():
-        _kasumi(environment, "plan", "-o", str(folder / "plan.json"))
-    _kasumi(environment, "apply", str(folder / "plan.json"))
+def _definitions(folder: Path) -> list[Path]:
+    """The very definitions kasumi made; their disks stay in place: what is left to the loop is define and start."""
     files = []
     for number in range(COUNT):
         file = folder / f"bench-{number:02d}.xml"
         file.write_text(virsh("dumpxml", "--inactive", f"bench-{number:02d}"))
         files.append(file)
-    _remove(volumes=False)
     return files
 
 
@@ -148,19 +143,22 @@ def _virt_install() -> None:
         subprocess.run(command, check=True, capture_output=True)
 
 
-def _remove(*, volumes: bool = True) -> None:
+def _remove_domains() -> None:
     for name in virsh("list", "--name").split():
         if name.startswith("bench-"):
             virsh("destroy", name)
     for name in virsh("list", "--all", "--name").split():
         if name.startswith("bench-"):
             virsh("undefine", name)
-    if volumes and "kasumi-bench" in virsh("pool-list", "--name").split():
-        for line in virsh("vol-list", "kasumi-bench").splitlines():
-            virsh("vol-delete", "--pool", "kasumi-bench", line.split()[0])
-        virsh("pool-destroy", "kasumi-bench")
-        virsh("net-destroy", "kasumi-shared")
-        virsh("net-undefine", "kasumi-shared")
+
+
+def _remove_disks_and_network() -> None:
+    for line in virsh("vol-list", "kasumi-bench").splitlines():
+        virsh("vol-delete", "--pool", "kasumi-bench", line.split()[0])
+    virsh("pool-destroy", "kasumi-bench")
+    virsh("pool-undefine", "kasumi-bench")
+    virsh("net-destroy", "kasumi-shared")
+    virsh("net-undefine", "kasumi-shared")
 
 
 if __name__ == "__main__":
