@@ -125,7 +125,7 @@ def _phase() -> str:
 def _rows() -> str:
     """Count and digest of all rows, by SQL over ssh on the server itself."""
     query = "SELECT count(*) || ' rows, md5 ' || md5(string_agg(r::text, '|' ORDER BY r::text)) FROM records r"
-    command = f"sudo -u postgres psql -d pension -Atc {shlex.quote(query)}"
+    command = f"cd / && sudo -u postgres psql -d pension -Atc {shlex.quote(query)}"
     return run([str(Path(sys.executable).with_name("kasumi")), "lab", "ssh", MIGRATED, "--", command], quiet=True).strip()
 
 
