@@ -132,7 +132,7 @@ def _rows() -> str:
 def _page() -> str:
     address = _address(DESTROYED)
     print(f"$ curl http://{address}/    # {PAGE}")
-    body = _get(f"http://{address}/", expect="records=")
+    body = _get(f"http://{address}/", expect=["records="])
     print("  " + "\n  ".join(body.strip().splitlines()[:5]))
     return body.strip().splitlines()[0]
 
@@ -142,7 +142,8 @@ def _metrics() -> str:
     command = [str(Path(sys.executable).with_name("kasumi")), "serve", "--listen", METRICS]
     with subprocess.Popen(command) as server:
         try:
-            body = _get(f"http://{METRICS}/metrics", expect="host_up{")
+            answered = [f'consolidation_host_up{{host="{host["id"]}"}} 1.0' for host in _planned("hosts")]
+            body = _get(f"http://{METRICS}/metrics", expect=answered)
         finally:
             server.terminate()
     shown = [line for line in body.splitlines() if any(name in line for name in ("host_up{", "consolidation_ratio", "_vms{"))]
@@ -159,8 +160,11 @@ def _destroy_and_reconcile() -> str:
 
 
 def _machine(machine_id: str) -> dict[str, object]:
-    plan = json.loads(PLAN.read_text(encoding="utf-8"))
-    return next(dict(machine) for machine in plan["machines"] if machine["id"] == machine_id)
+    return next(dict(machine) for machine in _planned("machines") if machine["id"] == machine_id)
+
+
+def _planned(what: str) -> list[dict[str, object]]:
+    return list(json.loads(PLAN.read_text(encoding="utf-8"))[what])
 
 
 def _address(machine_id: str) -> str:
@@ -170,15 +174,17 @@ def _address(machine_id: str) -> str:
     return str(nics[0]["address"])
 
 
-def _get(url: str, *, expect: str) -> str:
+def _get(url: str, *, expect: Sequence[str]) -> str:
+    """The body once it holds all that is expected; asked again until then."""
     deadline = time.monotonic() + _ANSWER_SECONDS
     while True:
         try:
             with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 (an http URL made here)
                 body = answer.read().decode()
-                if expect in body:
+                missing = [text for text in expect if text not in body]
+                if not missing:
                     return str(body)
-                problem = f"answers without {expect!r}"
+                problem = f"answers without {missing[0]!r}"
         except OSError as error:
             problem = str(error)
         if time.monotonic() > deadline:
