@@ -25,6 +25,8 @@ KeyPath = tuple[str | int, ...]
 
 _SUSPICIOUS_DEPTH = 1_000
 """The C parser recurses without a limit and ends the process at some 20,000 levels, so depth is looked at before it runs."""
+_PARSER_LIMIT = "exceeded maximum nesting depth"
+"""What newer versions of the C parser say of themselves, before an event of the depth is given."""
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _MERGE = "<<"
@@ -203,6 +205,8 @@ def _is_deep(text: str) -> bool:
                     return True
             elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
                 depth -= 1
+    except yaml.MarkedYAMLError as error:
+        return error.problem == _PARSER_LIMIT
     except yaml.YAMLError:
         return False
     return False
