@@ -145,15 +145,17 @@ def _ministries(plan: Plan) -> Table:
         if not (servers or machines or stated):
             continue
         left = [server for server in servers if not server.machine and server.disposition is not Disposition.RETIRE]
-        before = total([server.size for server in servers])
-        after = total([machine.size for machine in machines]) + total([server.size for server in left])
+        before = total([server.size for server in servers if server.size is not None])
+        staying = total([server.size for server in left if server.size is not None])
+        after = total([machine.size for machine in machines]) + staying
+        unknown = " (and unknown)" if any(server.size is None for server in servers) else ""
         table.add_row(
             f"{name} ({ministry})",
             f"{len(servers)} -> {len(left)}",
             str(len(machines)),
             str(len({machine.host for machine in machines})),
-            f"{before.vcpus} -> {after.vcpus}",
-            f"{before.memory_mib} -> {after.memory_mib}",
+            f"{before.vcpus} -> {after.vcpus}{unknown}",
+            f"{before.memory_mib} -> {after.memory_mib}{unknown}",
             f"{sum(stated):,}" if stated else "none stated",
         )
     return table

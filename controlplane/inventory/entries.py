@@ -15,7 +15,9 @@ from pydantic import ValidationError
 from controlplane.inventory import schema
 from controlplane.inventory.complaints import complaints, unknown_key
 from controlplane.inventory.groups import Groups
+from controlplane.inventory.ledger_lines import LedgerLineError, read_lines
 from controlplane.inventory.nodes import Document, KeyPath, Place, read_document
+from controlplane.model.estate import LedgerValue
 from controlplane.model.finding import Finding
 
 OURS = "kasumi_"
@@ -33,6 +35,7 @@ _HOME = {
     "kasumi_ministry": "vars of a group ministry_ID",
     "kasumi_system": "vars of a group system_ID",
     "kasumi_server": "its host, in a group system_ID",
+    "kasumi_ledger": "its host",
     "kasumi_host": "its host",
 }
 _IGNORED_BY_ANSIBLE = ("~", ".pyc", ".pyo", ".swp", ".bak", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry")
@@ -84,6 +87,9 @@ class Entries:
     groups: Groups = field(default_factory=Groups)
     group_keys: dict[str, tuple[Document, KeyPath]] = field(default_factory=dict)
     host_keys: dict[str, tuple[Document, KeyPath]] = field(default_factory=dict)
+    ledgers: dict[str, tuple[LedgerValue, ...]] = field(default_factory=dict)
+    """What imported ledgers say of each host."""
+    ledger_keys: dict[str, tuple[Document, KeyPath]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     whole: bool = True
     """False when a file could not be read: what seems to be missing may stand there."""
@@ -204,7 +210,21 @@ class _Walk:
                 entries.servers.append(_entry(schema.ServerEntry, document, where, value, entries, name=name))
             elif key == "kasumi_host":
                 entries.hosts.append(_entry(schema.HostEntry, document, where, value, entries, name=name))
-        _refuse_misplaced(document, variables, path, entries, known=("kasumi_server", "kasumi_host"))
+            elif key == "kasumi_ledger":
+                self._ledger(where, value, name)
+        _refuse_misplaced(document, variables, path, entries, known=("kasumi_server", "kasumi_host", "kasumi_ledger"))
+
+    def _ledger(self, path: KeyPath, value: object, host: str) -> None:
+        document, entries = self._document, self._entries
+        entries.ledger_keys.setdefault(host, (document, path))
+        for file, lines in _items(document, path, value, entries):
+            try:
+                said = read_lines(file, lines)
+            except LedgerLineError as error:
+                inner = (*path, file)
+                entries.findings.append(document.place(inner).finding(inner, str(error), "import the ledger again"))
+            else:
+                entries.ledgers[host] = entries.ledgers.get(host, ()) + said
 
     def _id_of(self, group: str, prefix: str, path: KeyPath) -> str:
         if not group.startswith(prefix) or group == prefix:

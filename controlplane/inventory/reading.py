@@ -98,7 +98,7 @@ def _estate(entries: Entries) -> words.Estate:
         ),
         ministries={e.id: words.Ministry(id=e.id, **dict(e.model)) for e in entries.ministries},
         systems={e.id: _system(e, e.model) for e in entries.systems},
-        servers={e.id: _server(e, e.model) for e in entries.servers},
+        servers={e.id: _server(e, e.model, entries.ledgers.get(e.id, ())) for e in entries.servers},
         machines={e.id: _machine(e, e.model) for e in entries.machines},
         sites={e.id: words.Site(id=e.id, name=e.model.name) for e in entries.sites},
         hosts={e.id: _host(e, e.model) for e in entries.hosts},
@@ -143,12 +143,12 @@ def _system(entry: Entry, model: SystemEntry) -> words.System:
     )
 
 
-def _server(entry: Entry, model: ServerEntry) -> words.Server:
+def _server(entry: Entry, model: ServerEntry, ledger: tuple[words.LedgerValue, ...]) -> words.Server:
     return words.Server(
         id=entry.id,
         system=entry.system,
         kind=model.kind,
-        size=_resources(model.size),
+        size=_resources(model.size) if model.size is not None else None,
         disposition=model.disposition,
         reason=model.reason,
         into=model.into,
@@ -164,6 +164,7 @@ def _server(entry: Entry, model: ServerEntry) -> words.Server:
         source=words.LibvirtSource(**dict(model.source)) if model.source is not None else None,
         variables=model.variables,
         example=model.example,
+        ledger=ledger,
     )
 
 

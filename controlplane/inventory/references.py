@@ -23,6 +23,7 @@ def reference_findings(entries: Entries, shown: str) -> Iterator[Finding]:
     yield from _hosts(entries)
     yield from _servers(entries)
     yield from _machines(entries)
+    yield from _ledgers(entries)
     yield from _replicas(entries)
     yield from _zones(entries)
     yield from address_findings(entries)
@@ -125,10 +126,19 @@ def _needs(entry: Entry) -> Iterator[Finding]:
     """What a machine made of a server must know and the server does not state."""
     server = entry.model
     moved = ("network", "address", "mac") if server.source is not None else ("network",)
-    needed = {Disposition.REPLATFORM: ("image", "network"), Disposition.REHOST: moved}
+    size = "size" if server.target is None or server.disposition is Disposition.REHOST else "target"
+    needed = {Disposition.REPLATFORM: (size, "image", "network"), Disposition.REHOST: (size, *moved)}
     for name in needed.get(server.disposition, ()):
         if not getattr(server, name) and name not in entry.broken:
             yield entry.finding(f"{server.disposition.value} needs {name}", f"add `{name}: …`", "disposition")
+
+
+def _ledgers(entries: Entries) -> Iterator[Finding]:
+    servers = _ids(entries.servers)
+    for host, (document, path) in entries.ledger_keys.items():
+        if host not in servers:
+            place = document.key_place(path)
+            yield place.finding(path, f"no server {host!r}", "add kasumi_server to the host, or remove what its ledger says")
 
 
 def _machines(entries: Entries) -> Iterator[Finding]:

@@ -295,8 +295,8 @@ class SourceEntry(Strict):
 class ServerEntry(Strict):
     """`kasumi_server`."""
 
-    kind: Literal["physical", "virtual"]
-    size: Size
+    kind: Literal["physical", "virtual", "unknown"]
+    size: Size | None = None
     disposition: Annotated[Disposition, Field(strict=False)]
     reason: LongText = ""
     into: str = ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from controlplane.model.facts import Value
 from controlplane.model.resources import Overcommit, Resources
 
 
@@ -71,8 +72,23 @@ class LibvirtSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerValue:
+    """What one cell of an imported ledger says about one field of `model/facts.py`.
+
+    `cell` is `sheet!A1`, or `line:column` of a text file; `text` is what stands there where reading it took interpretation.
+    """
+
+    value: Value = field(hash=False)
+    file: str
+    cell: str
+    field: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """One existing machine, physical or virtual. `size` is declared by its ledger, `target` the size wanted after the move.
+    """One existing machine, physical, virtual or of unknown kind. `size` is declared by its ledger, `target` the size wanted
+    after the move. A ledger that does not state all of a size leaves it None; `ledger` holds what it does state.
 
     `into` is the id of the wanted machine that takes over a merged server. `example` marks data made up for illustration.
     """
@@ -80,7 +96,7 @@ class Server:
     id: str
     system: str
     kind: str
-    size: Resources
+    size: Resources | None
     disposition: Disposition
     reason: str = ""
     into: str = ""
@@ -96,6 +112,7 @@ class Server:
     source: LibvirtSource | None = None
     variables: dict[str, object] = field(default_factory=dict, hash=False)
     example: bool = False
+    ledger: tuple[LedgerValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,8 @@ Written by `discovery` (ssh, hypervisors) and by ledgers; read by `assessment`. 
 overwrites another, and what they disagree about is a finding. A field that nobody answered is absent, never zero or empty.
 """
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -53,7 +54,7 @@ class Fact:
     """
 
     field: str
-    value: Value = field(hash=False)
+    value: Value = dataclasses.field(hash=False)
     source: Source
     observed_at: datetime
     confidence: float

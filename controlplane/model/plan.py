@@ -106,12 +106,15 @@ class PlannedHost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedServer:
-    """What becomes of one existing server, and why; `machine` is the machine that takes its place, or empty."""
+    """What becomes of one existing server, and why; `machine` is the machine that takes its place, or empty.
+
+    `size` is None where no ledger states all of it.
+    """
 
     id: str
     system: str
     ministry: str
-    size: Resources
+    size: Resources | None
     disposition: Disposition
     machine: str
     reason: str

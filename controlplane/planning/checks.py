@@ -85,7 +85,9 @@ def _demand(plan: Plan, estate: Estate) -> Iterator[Finding]:
                     f"server {server.id}", f"is merged into {fate.machine or '(none)'}, which is not planned", "plan again"
                 )
         elif server.disposition in {Disposition.REHOST, Disposition.REPLATFORM} and fate.machine:
-            asked[fate.machine] = server.target or server.size
+            wanted = server.target or server.size
+            if wanted is not None:
+                asked[fate.machine] = wanted
         elif fate.machine:
             yield _critical(
                 f"server {server.id}", f"gets machine {fate.machine} though it is to {server.disposition.value}", "plan again"

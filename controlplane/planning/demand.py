@@ -130,7 +130,10 @@ def _from_server(server: Server, estate: Estate, system: System) -> tuple[Draft 
     rehost = server.disposition is Disposition.REHOST
     if rehost and server.source is None:
         return None, "rehost, but no known method moves it: it names no libvirt `source`; add one, or choose replatform or retain"
-    size, size_reason = _size(server, rehost)
+    sized = _size(server, rehost)
+    if sized is None:
+        return None, f"{server.disposition.value}, but its size is not declared; add `size` or, for replatform, `target`"
+    size, size_reason = sized
     draft = Draft(
         id=server.id,
         system=system.id,
@@ -156,7 +159,10 @@ def _from_server(server: Server, estate: Estate, system: System) -> tuple[Draft 
     return draft, ""
 
 
-def _size(server: Server, rehost: bool) -> tuple[Resources, str]:
+def _size(server: Server, rehost: bool) -> tuple[Resources, str] | None:
+    """The size to plan and why, or None where nothing states one; of a disk that moves as it is, the declared size counts."""
+    if server.size is None:
+        return None if rehost or server.target is None else (server.target, f"the target of server {server.id}, none declared")
     if server.target is None:
         return server.size, "as the ledger declares; no target is stated"
     target, why = server.target, f"the target of server {server.id}, declared {_size_text(server.size)}"

@@ -108,7 +108,7 @@ def _server_facts(server: Server) -> Facts:
         "network": server.network,
         "image": server.image,
         "replica_group": server.replica_group,
-        **_size_facts("size", server.size),
+        **(_size_facts("size", server.size) if server.size is not None else {}),
         **(_size_facts("target", server.target) if server.target is not None else {}),
         **_source_facts(server.source),
     }

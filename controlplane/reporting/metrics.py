@@ -164,7 +164,8 @@ def _ministries(samples: Samples, state: Watched, plan: Plan, placed: tuple[Plac
         own.setdefault(row[0].ministry, []).append(row)
     declared: dict[str, list[Resources]] = {}
     for server in plan.servers:
-        declared.setdefault(server.ministry, []).append(server.size)
+        if server.size is not None:
+            declared.setdefault(server.ministry, []).append(server.size)
     for ministry, rows in sorted(own.items()):
         samples.put("ministry_info", 1, ministry, plan.ministries.get(ministry, ""))
         _amounts(samples, "declared", total(declared.get(ministry, [])), ministry)

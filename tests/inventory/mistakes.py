@@ -57,6 +57,26 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "bad id": (MOF, "        ledger-fax:", "        Ledger_fax:"),
     "bad group name": (MOF, "    system_ledger:", "    system-ledger:"),
     "host named as a group": (MOF, "        ledger-fax:", "        hypervisors:"),
+    "ledger of no server": (
+        MOF,
+        "          kasumi_server:\n            kind: physical",
+        "          kasumi_ledger:\n            kind: physical",
+    ),
+    "ledger line that no import wrote": (
+        MOF,
+        "          kasumi_server:\n            kind: physical",
+        "          kasumi_ledger: {a.csv: '[1, 2]'}\n          kasumi_server:\n            kind: physical",
+    ),
+    "ledger line of an unknown field": (
+        MOF,
+        "          kasumi_server:\n            kind: physical",
+        '          kasumi_ledger: {a.csv: \'["2:1", "cpu.kount", 1]\'}\n          kasumi_server:\n            kind: physical',
+    ),
+    "rehost without a size": (
+        MOF,
+        "            size: {vcpus: 1, memory: 768MiB, disk: 4GiB}\n            disposition: rehost\n",
+        "            disposition: rehost\n",
+    ),
     "server outside a system": (HOSTS, "      ansible_host: 10.0.0.1\n", "      kasumi_server: {}\n"),
     "system outside a ministry": (MOF, "ministry_mof:\n", "other:\n"),
     "multicast mac": (MOF, '"52:54:00:00:00:06"', '"53:54:00:00:00:06"'),
