@@ -6,7 +6,23 @@ import typer
 from typer.exceptions import TyperException
 
 from controlplane import __version__
-from controlplane.cli import apply, configure, diff, evidence, inventory, lab, migrate, plan, reconcile, serve, show, status
+from controlplane.cli import (
+    apply,
+    capacity,
+    check,
+    configure,
+    diff,
+    evidence,
+    explain,
+    inventory,
+    lab,
+    migrate,
+    plan,
+    reconcile,
+    serve,
+    show,
+    status,
+)
 from controlplane.errors import ExitCode, KasumiError
 
 CLICK_USAGE = 2
@@ -38,6 +54,9 @@ def _root(
 app.command("plan")(plan.plan)
 app.command("show")(show.show)
 app.command("diff")(diff.diff)
+app.command("check")(check.check)
+app.command("explain")(explain.explain)
+app.command("capacity")(capacity.capacity)
 app.command("apply")(apply.apply)
 app.command("configure")(configure.configure)
 app.add_typer(inventory.app, name="inventory")

@@ -6,16 +6,14 @@ from pathlib import Path
 
 import typer
 
+from controlplane.cli.gathering import OFFLINE_OPTION, gather
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
 from controlplane.cli.output import say
 from controlplane.cli.plan_view import counts, show_plan
 from controlplane.cli.session import Session
 from controlplane.errors import ExitCode, KasumiError
-from controlplane.execution.inputs import authorized_keys, planned_images
-from controlplane.execution.observe import observe_hosts, targets_of_estate
 from controlplane.model.document import plan_to_json
 from controlplane.model.finding import Severity
-from controlplane.planning.build import build_plan
 from controlplane.planning.checks import check_plan
 from controlplane.planning.difference import diff_plans
 
@@ -24,6 +22,7 @@ STDOUT = Path("-")
 
 def plan(
     out: Path = typer.Option(..., "--out", "-o", metavar="FILE", help="Where to write the plan; `-` writes it to stdout."),
+    offline: bool = OFFLINE_OPTION,
     home: OptionalPath = HOME_OPTION,
     inventory: OptionalPath = INVENTORY_OPTION,
 ) -> int:
@@ -32,25 +31,23 @@ def plan(
     Exit codes: 0 written, 1 there is no plan or a check forbids it (no file is written).
     """
     session = Session(home=home, inventory=inventory)
-    estate = session.estate
-    parent = session.store.accepted_plan(estate.id)
-    images, keys = planned_images(estate), authorized_keys(estate)
-    observation = observe_hosts(targets_of_estate(estate))
-    made = build_plan(estate, observation, parent, images=images, authorized_keys=keys)
-    findings = check_plan(made, estate, observation)
+    inputs = gather(session, offline=offline)
+    made = inputs.plan()
+    findings = check_plan(made, inputs.estate, inputs.observation)
     critical = [finding for finding in findings if finding.severity is Severity.CRITICAL]
     for finding in findings:
         say(f"{finding.severity.value}: {finding}")
     if critical:
         raise KasumiError(f"the plan was made but does not pass its check ({len(critical)} critical); no file was written")
-    difference = diff_plans(parent, made)
+    difference = diff_plans(inputs.parent, made)
     if out == STDOUT:
         typer.echo(plan_to_json(made), nl=False)
         say(counts(made, difference))
         return ExitCode.DONE
     write_whole(out, plan_to_json(made))
     show_plan(made, difference)
-    say(f"written to {out}; `kasumi apply {out}` carries it out")
+    next_move = "made offline, so it cannot be applied" if offline else f"`kasumi apply {out}` carries it out"
+    say(f"written to {out}; {next_move}")
     return ExitCode.DONE
 
 

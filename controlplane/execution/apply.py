@@ -14,7 +14,7 @@ from controlplane.model.drift import Action, Drift, Result
 from controlplane.model.estate import Estate
 from controlplane.model.observed import Observation
 from controlplane.model.plan import Plan
-from controlplane.planning.facts import MovedFact, input_facts, moved_facts
+from controlplane.planning.facts import MovedFact, believed_hosts, input_facts, moved_facts
 from controlplane.store import Store
 
 _SHOWN_FACTS = 20
@@ -44,6 +44,7 @@ def apply_plan(plan: Plan, estate: Estate, store: Store, *, actor: str, watch: W
     permission; LockedError when another controller is at work.
     """
     plan_digest = digest(plan)
+    _refuse_believed(plan, plan_digest)
     with store.controller_lock(plan.estate, verb="apply"):
         before = observe_hosts(targets_of_plan(plan))
         _refuse_other_parent(plan, plan_digest, store.accepted_plan(plan.estate))
@@ -103,6 +104,16 @@ def exit_code_of(done: Convergence) -> ExitCode:
     if any(outcome.drift.action is Action.REFUSE for outcome in wrong):
         return ExitCode.REFUSED
     return ExitCode.PARTLY_FAILED if wrong else ExitCode.DONE
+
+
+def _refuse_believed(plan: Plan, plan_digest: str) -> None:
+    believed = believed_hosts(plan)
+    if believed:
+        raise RefusedError(
+            f"plan {plan_digest[:12]} was made offline: nobody looked at {len(believed)} of its {len(plan.hosts)} hosts, "
+            "their capacities are believed as declared; nothing was changed; "
+            "run `kasumi plan --rebase` on it where the hosts can be reached, and apply what that writes"
+        )
 
 
 def _refuse_other_parent(plan: Plan, plan_digest: str, accepted: Plan | None) -> None:

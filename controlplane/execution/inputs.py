@@ -19,6 +19,16 @@ def planned_images(estate: Estate) -> dict[str, PlannedImage]:
     return {image.id: _planned(image) for image in estate.images.values() if image.id in used}
 
 
+def believed_images(estate: Estate) -> dict[str, PlannedImage]:
+    """The images that machines use, where their files need not be at hand: the digest is the declared one, or empty."""
+    used = {machine.image for machine in estate.machines.values()} | {server.image for server in estate.servers.values()}
+    return {
+        image.id: PlannedImage(id=image.id, file=image.file, format=image.format, os=image.os, sha256=image.sha256)
+        for image in estate.images.values()
+        if image.id in used
+    }
+
+
 def _planned(image: Image) -> PlannedImage:
     file = Path(image.file)
     if not file.is_file():

@@ -108,6 +108,8 @@ class HostObservation:
     machines: tuple[ObservedMachine, ...] = ()
     networks: tuple[ObservedNetwork, ...] = ()
     disk_free_gib: int | None = None
+    believed: bool = False
+    """True when nobody looked: this is what the inventory declares and the accepted plan says. Such a plan is never applied."""
 
     @property
     def reachable(self) -> bool:

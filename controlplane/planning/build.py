@@ -18,6 +18,7 @@ from controlplane.model.plan import (
     PlannedSystem,
 )
 from controlplane.model.resources import Resources, total
+from controlplane.planning.believed import believed_warnings
 from controlplane.planning.capacity import HostRoom, rooms_of
 from controlplane.planning.constraints import PlanSoFar
 from controlplane.planning.demand import Draft, demand_of
@@ -78,7 +79,13 @@ def build_plan(
         images=tuple(image for _, image in sorted(images.items()) if any(machine.image == image.id for machine in machines)),
         machines=machines,
         servers=demand.servers,
-        warnings=(*demand.warnings, *standing.warnings, *address_warnings, *_room_warnings(rooms)),
+        warnings=(
+            *believed_warnings(observation),
+            *demand.warnings,
+            *standing.warnings,
+            *address_warnings,
+            *_room_warnings(rooms),
+        ),
     )
 
 

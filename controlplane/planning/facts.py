@@ -16,6 +16,8 @@ from controlplane.model.resources import Resources
 from controlplane.planning.capacity import physical_capacity
 
 ANSWERS = "answers"
+BELIEVED = "believed"
+"""Value of `answers` for a host that nobody looked at."""
 _PRESENT = "in the inventory"
 
 
@@ -67,6 +69,11 @@ def moved_facts(plan: Plan, now: Mapping[str, Facts]) -> tuple[MovedFact, ...]:
             if before.get(name) != after.get(name):
                 moved.append(MovedFact(entity=entity, field=name, planned=before.get(name), now=after.get(name), touches=touches))
     return tuple(moved)
+
+
+def believed_hosts(plan: Plan) -> tuple[str, ...]:
+    """The hosts that a plan believes as declared, since nobody looked at them when it was made."""
+    return tuple(host.id for host in plan.hosts if plan.inputs.get(f"host/{host.id}", {}).get(ANSWERS) == BELIEVED)
 
 
 def _touched(plan: Plan, entity: str) -> tuple[str, ...]:
@@ -157,7 +164,7 @@ def _host_facts(host: Host, seen: HostObservation | None) -> Facts:
     if seen is None or not seen.reachable or seen.capacity is None:
         return facts | {ANSWERS: False}
     return facts | {
-        ANSWERS: True,
+        ANSWERS: BELIEVED if seen.believed else True,
         "observed.architecture": seen.capacity.architecture,
         "observed.virtualisation": seen.capacity.virtualisation,
         **_size_facts("observed", physical_capacity(host, seen.capacity, seen.disk_free_gib)),

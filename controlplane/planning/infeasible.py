@@ -31,6 +31,8 @@ class InfeasiblePlan(KasumiError):  # noqa: N818  the word of the design, and of
 
     def __init__(self, unplaced: Sequence[Unplaced], problems: Sequence[str]) -> None:
         super().__init__("\n".join(_lines(unplaced, problems)))
+        self.unplaced = tuple(entry.draft.id for entry in unplaced)
+        """Machines that fit nowhere; empty when what is asked for is wrong in itself."""
 
 
 def why_unplaced(draft: Draft, so_far: PlanSoFar) -> Unplaced:

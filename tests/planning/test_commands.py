@@ -1,11 +1,7 @@
 """The shipped inventories are planned in full, with hosts that answer as declared, and the plan passes its check."""
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -23,8 +19,6 @@ from controlplane.settings import load as load_settings
 from controlplane.settings import resource
 from controlplane.store import open_store
 from tests.planning.estates import SEEN_AT, applied, observed
-
-TEST_HOST = Path(__file__).parents[1] / "providers" / "test_host.xml"
 
 
 @pytest.mark.parametrize("name", ["lab", "kasumigaseki"])
@@ -49,33 +43,6 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path):
     assert list(tmp_path.iterdir()) == [file]
     with pytest.raises(KasumiError, match="choose another file with -o"):
         write_whole(tmp_path / "absent" / "plan.json", "x")
-
-
-@pytest.fixture
-def controller(tmp_path, monkeypatch):
-    """A controller whose two hosts are libvirt's own test driver; returns a way to run a verb."""
-    inventory = tmp_path / "inventory"
-    shutil.copytree(resource("inventories") / "lab", inventory)
-    image, key = tmp_path / "debian-12.qcow2", tmp_path / "id.pub"
-    image.write_bytes(b"image")
-    key.write_text("ssh-ed25519 AAAA test\n")
-    estate_file, hosts_file = inventory / "group_vars" / "all" / "estate.yml", inventory / "10-hosts.yml"
-    text = estate_file.read_text(encoding="utf-8")
-    text = text.replace("/var/lib/kasumi-lab/images/debian-12.qcow2", str(image))
-    estate_file.write_text(text.replace("/var/lib/kasumi-lab/ssh/id_ed25519.pub", str(key)), encoding="utf-8")
-    hosts = hosts_file.read_text(encoding="utf-8")
-    hosts_file.write_text(re.sub(r"uri: \S+", f"uri: test://{TEST_HOST}", hosts), encoding="utf-8")
-    environment = os.environ | {"KASUMI_HOME": str(tmp_path / "home"), "KASUMI_INVENTORY": str(inventory), "NO_COLOR": "1"}
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "controlplane", *arguments]
-        return subprocess.run(
-            command, capture_output=True, text=True, env=environment, cwd=Path(__file__).parents[2], check=False
-        )
-
-    run.inventory = inventory
-    run.home = tmp_path / "home"
-    return run
 
 
 @pytest.mark.slow
@@ -124,3 +91,43 @@ def test_no_plan_no_file(controller, tmp_path):
     assert "machine staff-db-1 (system staff-db, grade 2, tier standard) wants 1 vCPU, 65536 MiB" in done.stderr
     assert "hv1: memory: wants 65536 MiB" in done.stderr
     assert not file.exists()
+
+
+@pytest.mark.slow
+def test_check_explain_and_capacity(controller, tmp_path):
+    file = tmp_path / "plan.json"
+    assert controller("plan", "-o", str(file)).returncode == 0
+    done = controller("check", str(file))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert re.search(r"plan \w{12}: 4 machines on 2 hosts checked, 0 critical, 0 other findings; it passes", done.stderr)
+    portal = controller.inventory / "20-mic.yml"
+    text = portal.read_text(encoding="utf-8")
+    portal.write_text(text.replace("memory: 768MiB", "memory: 1GiB"), encoding="utf-8")
+    grown = controller("check", str(file), "-o", "json")
+    assert grown.returncode == 1
+    assert json.loads(grown.stdout)["findings"][0]["what"] == "is planned smaller than asked for"
+    portal.write_text(text, encoding="utf-8")
+    why = controller("explain", "staff-db-1")
+    assert why.returncode == 0
+    assert "no plan is accepted here: explained is what would be planned now" in why.stderr
+    assert "Hosts: each asked" in why.stdout
+    document = json.loads(controller("explain", "staff-db-1", str(file), "-o", "json").stdout)
+    assert {host["host"] for host in document["explanation"]["hosts"]} == {"hv1", "hv2"}
+    more = controller("capacity", "--vcpus", "1", "--memory", "256MiB", "--disk", "3GiB", "-o", "json")
+    assert json.loads(more.stdout)["capacity"]["fits"] > 0
+    assert controller("capacity", "--vcpus", "1").returncode == 64
+    assert "no tier 'gold'" in controller("capacity", "--like", "staff-db-1", "--tier", "gold").stderr
+
+
+@pytest.mark.slow
+def test_a_plan_made_offline_cannot_be_applied(controller, tmp_path):
+    hosts, file = controller.inventory / "10-hosts.yml", tmp_path / "plan.json"
+    text = hosts.read_text(encoding="utf-8").replace("uri: test://", "uri: qemu+ssh://nobody@host.invalid/", 1)
+    hosts.write_text(text.replace("uri: test://", "uri: qemu+ssh://nobody@other.invalid/"), encoding="utf-8")
+    done = controller("plan", "--offline", "-o", str(file))
+    assert done.returncode == 0, done.stderr
+    assert "made offline, so it cannot be applied" in done.stderr
+    assert controller("check", str(file)).returncode == 0
+    refused = controller("apply", str(file))
+    assert (refused.returncode, refused.stdout) == (5, "")
+    assert "was made offline: nobody looked at 2 of its 2 hosts" in refused.stderr

@@ -1,0 +1,99 @@
+"""How many more fit: the number can really be planned, and without losses to survive it is exact."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given as for_all
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from controlplane.cli.capacity_view import show_headroom
+from controlplane.model.finding import Severity
+from controlplane.model.plan import PlannedNic
+from controlplane.planning.build import InfeasiblePlan
+from controlplane.planning.checks import check_plan
+from controlplane.planning.constraints import Rule
+from controlplane.planning.difference import diff_plans
+from controlplane.planning.headroom import headroom, shape_draft
+from controlplane.planning.identity import machine_uuid
+from controlplane.planning.inputs import PlanInputs
+from tests.planning.estates import IMAGES, KEYS, estate, host, machine, observed, planned, size, small_estate, system
+from tests.planning.made import estates
+
+
+def inputs_of(given, seen=None, parent=None):
+    return PlanInputs(estate=given, observation=seen or observed(given), parent=parent, images=IMAGES, authorized_keys=KEYS)
+
+
+def more_of(shape, given, network="shared", **changes):
+    draft = shape_draft(shape, tier=given.tiers[changes.pop("tier", "standard")], network=network, **changes)
+    return headroom(draft, planned(given), inputs_of(given))
+
+
+def test_room_is_counted_in_the_tightest_dimension():
+    given = estate((host("hv1", 1), host("hv2", 2, maintenance=True)), machines=(machine("a"),))
+    found = more_of(size(1, 2048, 10), given)
+    assert (found.fits, found.room_bound, found.stopped) == (3, 3, False)
+    assert found.binding == ((Rule.CAPACITY, 1),)
+    hv1, hv2 = found.hosts
+    assert (hv1.alone, hv1.in_total, hv1.eligible) == (3, 3, True)
+    assert [objection.text for objection in hv1.objections] == ["memory: wants 2048 MiB, 1024 left of 8192"]
+    assert (hv2.alone, hv2.eligible) == (0, False)
+
+
+def test_a_tier_that_survives_a_loss_halves_two_hosts():
+    given = estate((host("hv1", 1), host("hv2", 2)), systems=(system("portal", tier="high"),), machines=(machine("a"),))
+    assert more_of(size(1, 1024, 5), given, tier="high").fits == 7, "eight in all, one is there"
+    assert more_of(size(1, 1024, 5), given, tier="standard").fits == 14, "the last one must leave room for machine a"
+
+
+def test_headroom_reads_as_agreed(golden, capsys):
+    given = small_estate()
+    show_headroom(more_of(size(2, 2048, 10), given, network="(any)", tier="high"))
+    golden("capacity.txt", capsys.readouterr().out)
+
+
+@settings(max_examples=30, deadline=None)
+@for_all(estates(), st.sampled_from(["standard", "high"]), st.sampled_from([512, 1024, 1536]))
+def test_the_number_can_be_planned_and_passes_the_independent_check(given, tier, memory_mib):
+    given = replace(given, systems={**given.systems, "more": system("more", tier=tier)})
+    try:
+        plan = planned(given)
+    except InfeasiblePlan:
+        return
+    shape = size(1, memory_mib, 3)
+    found = headroom(shape_draft(shape, tier=given.tiers[tier], network="shared", ministry="mic"), plan, inputs_of(given))
+    assert found.fits == sum(each.in_total for each in found.hosts) <= found.room_bound
+    assert all(each.in_total <= each.alone for each in found.hosts)
+    protected = tier == "high" or any(given.tiers[each.tier].host_failures for each in plan.machines)
+    if not protected:
+        assert found.fits == found.room_bound
+    if not found.fits or found.fits > 40:
+        return
+    wanted, promised = {}, []
+    for each in found.hosts:
+        for number in range(each.in_total):
+            name = f"more-{each.host}-{number}"
+            wanted[name] = machine(name, "more", size=shape)
+            address = f"192.0.2.{100 + len(promised)}"
+            nic = PlannedNic(network="shared", mac=f"52:54:00:00:00:{len(promised):02x}", address=address, prefix_length=24)
+            promised.append((name, each.host, nic))
+    fuller = replace(given, machines={**given.machines, **wanted})
+    entries = [_entry(plan, fuller, *each) for each in promised]
+    parent = replace(plan, machines=(*plan.machines, *entries))
+    full = planned(fuller, observed(fuller), parent)
+    assert [change.moved for change in diff_plans(parent, full).changed if change.moved is not None] == []
+    assert [str(f) for f in check_plan(full, fuller, observed(fuller)) if f.severity is Severity.CRITICAL] == []
+
+
+def _entry(plan, given, name, host_id, nic):
+    """A promised machine as a plan would hold it."""
+    base = planned(estate([host("hv1")], machines=[machine("m")])).machines[0]
+    return replace(base, id=name, uuid=machine_uuid(given.id, name), system="more", host=host_id, nics=(nic,))
+
+
+@pytest.mark.parametrize("limit", [0, 3])
+def test_counting_stops_at_its_limit_and_says_so(monkeypatch, limit):
+    monkeypatch.setattr("controlplane.planning.headroom.MOST", limit)
+    found = more_of(size(1, 128, 1), estate((host("hv1"),), machines=(machine("a"),)))
+    assert (found.fits, found.stopped) == (limit, True)
