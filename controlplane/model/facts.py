@@ -4,11 +4,14 @@ Written by `discovery` (ssh, hypervisors) and by ledgers; read by `assessment`. 
 overwrites another, and what they disagree about is a finding. A field that nobody answered is absent, never zero or empty.
 """
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-Value = str | int | float | bool | list["Value"] | dict[str, "Value"] | None
+from pydantic import JsonValue
+
+Value = JsonValue
 """What JSON can hold. Lists of things are lists of objects with the keys that the catalogue names."""
 
 
@@ -53,7 +56,7 @@ class Fact:
     """
 
     field: str
-    value: Value = field(hash=False)
+    value: Value = dataclasses.field(hash=False)
     source: Source
     observed_at: datetime
     confidence: float
