@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-Value = str | int | float | bool | list["Value"] | dict[str, "Value"] | None
+from pydantic import JsonValue
+
+Value = JsonValue
 """What JSON can hold. Lists of things are lists of objects with the keys that the catalogue names."""
 
 

@@ -1,6 +1,6 @@
 """The tables, as Alembic's migrations have made them. Documents are JSON text: the values of `model`, readable by hand."""
 
-from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, LargeBinary, MetaData, String, Table, Text, UniqueConstraint
 
 metadata = MetaData()
 
@@ -73,6 +73,38 @@ migrations = Table(
     Column("machine", String(255), primary_key=True),
     Column("document", Text, nullable=False),
 )
+
+series = Table(
+    "series",
+    metadata,
+    Column("estate", String(64), primary_key=True),
+    Column("server", String(255), primary_key=True),
+    Column("month", String(7), primary_key=True),
+    Column("dimension", String(64), primary_key=True),
+    Column("source", String(32), primary_key=True),
+    Column("step_seconds", Integer, primary_key=True),
+    Column("samples", LargeBinary, nullable=False),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("estate", String(64), primary_key=True),
+    Column("server", String(255), primary_key=True),
+    Column("subject", String(255), primary_key=True),
+    Column("document", Text, nullable=False),
+)
+
+assessments = Table(
+    "assessments",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("estate", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("made_at", _AT, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+)
+Index("assessments_by_estate", assessments.c.estate, assessments.c.id)
 
 evidence = Table(
     "evidence",

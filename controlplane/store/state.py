@@ -18,9 +18,11 @@ from controlplane.model.drift import Drift
 from controlplane.model.migration import Migration
 from controlplane.model.observed import HostObservation, Observation
 from controlplane.model.plan import Plan
+from controlplane.store.decisions import DecisionStore
 from controlplane.store.evidence import EvidenceChain, EvidenceRecord
 from controlplane.store.lock import advisory_lock, file_lock
 from controlplane.store.schema import drift, machines, migrations, observations, plans, runs
+from controlplane.store.series import SeriesStore
 
 KEPT_OBSERVATIONS = 10
 """Per host; a look at a host with 1,000 machines is 0.7 MB, and Prometheus keeps the history."""
@@ -86,6 +88,8 @@ class Store:
         self._engine = engine
         self._home = home
         self._chain = EvidenceChain(engine)
+        self.series = SeriesStore(engine)
+        self.decisions = DecisionStore(engine, self._chain)
 
     def close(self) -> None:
         """Drop all connections."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, inspect, text
 
 from controlplane.errors import KasumiError, LockedError
 from controlplane.model.document import digest
@@ -23,6 +23,8 @@ from tests.execution.plans import SEEN_AT, host, machine, plan, seen
 
 FIRST = plan(machine("web1"))
 SECOND = replace(plan(machine("web1"), machine("db1")), parent=digest(FIRST))
+
+FIRST_TABLES = {"alembic_version", "plans", "machines", "observations", "runs", "drift", "migrations", "evidence"}
 
 
 def accept(store, *plans):
@@ -125,6 +127,8 @@ def test_a_store_of_the_first_version_is_upgraded(store, settings):
     store.append_evidence("test", actor="me", action="a", subject="s", detail={}, at=SEEN_AT)
     engine = create_engine(settings.database_url.replace("postgresql://", "postgresql+psycopg://"))
     with engine.begin() as connection:
+        for name in sorted(set(inspect(connection).get_table_names()) - FIRST_TABLES):
+            connection.execute(text(f"DROP TABLE {name}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
         connection.execute(
             text("INSERT INTO drift (estate, at, document) VALUES ('test', '2026-01-02 03:04:05', '[{\"host\": \"hv1\"}]')")
