@@ -78,5 +78,7 @@ def _summary(found: Explanation) -> str:
     return f"also possible on {len(possible)} of {len(found.hosts) - 1} other hosts: {names}{also}"
 
 
-def _size(size: Resources) -> str:
+def _size(size: Resources | None) -> str:
+    if size is None:
+        return "size unknown"
     return f"{size.vcpus} vCPU, {size.memory_mib} MiB, {size.disk_gib} GiB"
