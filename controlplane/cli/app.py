@@ -22,6 +22,7 @@ from controlplane.cli import (
     serve,
     show,
     status,
+    what_if,
 )
 from controlplane.errors import ExitCode, KasumiError
 
@@ -57,6 +58,7 @@ app.command("diff")(diff.diff)
 app.command("check")(check.check)
 app.command("explain")(explain.explain)
 app.command("capacity")(capacity.capacity)
+app.command("what-if")(what_if.what_if)
 app.command("apply")(apply.apply)
 app.command("configure")(configure.configure)
 app.add_typer(inventory.app, name="inventory")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from controlplane.cli.diagnosis import diagnosis
 from controlplane.cli.gathering import OFFLINE_OPTION, gather
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
 from controlplane.cli.output import say
@@ -16,6 +17,7 @@ from controlplane.model.document import plan_to_json
 from controlplane.model.finding import Severity
 from controlplane.planning.checks import check_plan
 from controlplane.planning.difference import diff_plans
+from controlplane.planning.infeasible import InfeasiblePlan
 
 STDOUT = Path("-")
 
@@ -32,7 +34,10 @@ def plan(
     """
     session = Session(home=home, inventory=inventory)
     inputs = gather(session, offline=offline)
-    made = inputs.plan()
+    try:
+        made = inputs.plan()
+    except InfeasiblePlan as infeasible:
+        raise KasumiError(diagnosis(infeasible, inputs)) from None
     findings = check_plan(made, inputs.estate, inputs.observation)
     critical = [finding for finding in findings if finding.severity is Severity.CRITICAL]
     for finding in findings:

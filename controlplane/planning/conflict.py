@@ -1,0 +1,195 @@
+"""Why there is no plan, as few words as possible: a minimal set of constraints that cannot all hold.
+
+A constraint is one rule for one machine (its room, grade, network, spreading, losses, name) or one closed host. Minimal: with any
+one of them given up, the others can hold. QuickXplain (Junker 2004) finds the machines, deletion the rules among theirs.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from controlplane.model.resources import Resources
+from controlplane.planning.capacity import HostRoom, rooms_of
+from controlplane.planning.constraints import PlanSoFar, Rule
+from controlplane.planning.demand import Draft, demand_of
+from controlplane.planning.existing import existing_machines
+from controlplane.planning.feasibility import Case, feasible
+from controlplane.planning.inputs import PlanInputs
+from controlplane.planning.standing import stand_existing
+
+_ANY = "(any)"
+_ANY_GRADE = 0
+_GIVEN_UP_FIRST = (Rule.NAME, Rule.CLOSED, Rule.LOSS, Rule.SPREAD, Rule.NETWORK, Rule.ZONE, Rule.CAPACITY)
+"""Deletion tries rules in this order, so what is left speaks of room before it speaks of names."""
+_STEPS = 4_000
+_WORK = 40_000
+"""Machines placed in all questions together; when it is spent the rest is kept, and the set is not called minimal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraint:
+    """One rule for one machine, or `closed` for one host; `text` says what it asks for."""
+
+    rule: Rule
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """Constraints that cannot all hold. `proven` when every answer was proven; `minimal` when all could be tried."""
+
+    constraints: tuple[Constraint, ...]
+    proven: bool
+    minimal: bool
+
+    @property
+    def machines(self) -> tuple[str, ...]:
+        """The machines in the conflict."""
+        subjects = {each.subject for each in self.constraints if each.rule is not Rule.CLOSED}
+        return tuple(sorted(subjects))
+
+
+_Key = tuple[Rule, str]
+
+
+def minimal_conflict(inputs: PlanInputs, suspects: Sequence[str] = ()) -> Conflict | None:
+    """A minimal conflict of an estate without plan; None when a placement exists after all. `suspects` are tried first."""
+    case = case_of(inputs)
+    first = frozenset(suspects)
+    machines = sorted((draft.id for draft in case.drafts), key=lambda machine: (machine not in first, machine))
+    asking = _Asking(case)
+    closed = [(Rule.CLOSED, room.host.id) for room in case.rooms if not room.takes_new]
+
+    def conflicting(some: Sequence[str]) -> bool:
+        return not asking.holds([*closed, *(key for machine in some for key in rules_of(case, machine))])
+
+    if not conflicting(machines):
+        return None
+    guilty = _quickxplain(conflicting, machines)
+    keys = [*closed, *(key for machine in sorted(guilty) for key in rules_of(case, machine))]
+    for key in sorted(keys, key=lambda key: (_GIVEN_UP_FIRST.index(key[0]), key[1])):
+        without = [other for other in keys if other != key]
+        if not asking.spent and not asking.holds(without):
+            keys = without
+    constraints = tuple(Constraint(rule=rule, subject=subject, text=_text(rule, subject, case)) for rule, subject in sorted(keys))
+    return Conflict(constraints=constraints, proven=asking.proven, minimal=not asking.spent)
+
+
+def case_of(inputs: PlanInputs) -> Case:
+    """What is to be placed, and what stands and is not moved."""
+    drafts = demand_of(inputs.estate).drafts
+    rooms = rooms_of(inputs.estate, inputs.observation, inputs.parent, frozenset(draft.id for draft in drafts))
+    existing, _ = existing_machines(drafts, inputs.estate, inputs.observation, inputs.parent)
+    stand_existing(PlanSoFar(rooms, inputs.estate.networks, drafts), drafts, existing)
+    standing = tuple((draft, existing[draft.id].host) for draft in drafts if draft.id in existing and existing[draft.id].in_place)
+    there = {draft.id for draft, _ in standing}
+    return Case(
+        rooms=rooms,
+        networks=inputs.estate.networks,
+        drafts=tuple(draft for draft in drafts if draft.id not in there),
+        standing=standing,
+    )
+
+
+def rules_of(case: Case, machine: str) -> list[_Key]:
+    """The rules that say anything about a machine."""
+    draft = next(draft for draft in case.drafts if draft.id == machine)
+    said = [Rule.CAPACITY, Rule.ZONE, Rule.NETWORK]
+    said += [Rule.SPREAD] if draft.replica_group else []
+    said += [Rule.LOSS] if draft.tier.host_failures else []
+    said += [Rule.NAME] if any(machine in room.others_by_name for room in case.rooms) else []
+    return [(rule, machine) for rule in said]
+
+
+def only(case: Case, keys: Sequence[_Key]) -> Case:
+    """The case in which these constraints alone hold. A machine without any is left out."""
+    kept = set(keys)
+    rooms = tuple(_opened(room, (Rule.CLOSED, room.host.id) in kept, kept) for room in case.rooms)
+    network = replace(next(iter(case.networks.values())), id=_ANY, ministry="", confidentiality=3)
+    return Case(
+        rooms=rooms,
+        networks={**case.networks, _ANY: network},
+        drafts=tuple(_loosened(draft, kept) for draft in case.drafts if any(subject == draft.id for _, subject in kept)),
+        standing=case.standing,
+    )
+
+
+def _loosened(draft: Draft, kept: set[_Key]) -> Draft:
+    def holds(rule: Rule) -> bool:
+        return (rule, draft.id) in kept
+
+    return replace(
+        draft,
+        size=draft.size if holds(Rule.CAPACITY) else Resources(),
+        confidentiality=draft.confidentiality if holds(Rule.ZONE) else _ANY_GRADE,
+        network=draft.network if holds(Rule.NETWORK) else _ANY,
+        replica_group=draft.replica_group if holds(Rule.SPREAD) else "",
+        tier=draft.tier if holds(Rule.LOSS) else replace(draft.tier, host_failures=0),
+    )
+
+
+def _opened(room: HostRoom, stays_closed: bool, kept: set[_Key]) -> HostRoom:
+    host = replace(
+        room.host,
+        confidentiality=(*room.host.confidentiality, _ANY_GRADE),
+        networks={**room.host.networks, _ANY: ""},
+        maintenance=room.host.maintenance and stays_closed,
+    )
+    names = {name: uuid for name, uuid in room.others_by_name.items() if (Rule.NAME, name) in kept}
+    return replace(room, host=host, answers=room.answers or not stays_closed, others_by_name=names)
+
+
+class _Asking:
+    """Asks whether constraints can hold together, within the work there is."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._left = _WORK
+        self.proven = True
+
+    @property
+    def spent(self) -> bool:
+        """True when no more work may be done."""
+        return self._left <= 0
+
+    def holds(self, keys: Sequence[_Key]) -> bool:
+        """True when they can hold together; what is not known counts as not."""
+        asked = only(self._case, keys)
+        self._left -= len(asked.drafts) + 1
+        answer = feasible(asked, steps=_STEPS)
+        self.proven &= answer is not None
+        return answer is True
+
+
+def _quickxplain(conflicting: Callable[[Sequence[str]], bool], elements: Sequence[str]) -> list[str]:
+    """A minimal subset that conflicts, preferring elements that come first."""
+
+    def search(background: list[str], added: bool, candidates: list[str]) -> list[str]:
+        if added and conflicting(background):
+            return []
+        if len(candidates) == 1:
+            return candidates
+        half = len(candidates) // 2
+        former, latter = candidates[:half], candidates[half:]
+        second = search(background + former, bool(former), latter)
+        first = search(background + second, bool(second), former)
+        return first + second
+
+    return search([], False, list(elements)) if elements else []
+
+
+def _text(rule: Rule, subject: str, case: Case) -> str:
+    if rule is Rule.CLOSED:
+        room = next(room for room in case.rooms if room.host.id == subject)
+        return "is in maintenance" if room.answers else f"does not answer ({room.error})"
+    draft = next(draft for draft in case.drafts if draft.id == subject)
+    size, tier = draft.size, draft.tier
+    words = {
+        Rule.CAPACITY: f"needs {size.vcpus} vCPU, {size.memory_mib} MiB, {size.disk_gib} GiB",
+        Rule.ZONE: f"needs a host of grade {draft.confidentiality}",
+        Rule.NETWORK: f"needs a host that carries network {draft.network} for {draft.ministry} at grade {draft.confidentiality}",
+        Rule.SPREAD: f"stands apart from the other replicas of {draft.replica_group} by {tier.spread_over}",
+        Rule.LOSS: f"must fit elsewhere after the loss of any {tier.host_failures} host(s), as tier {tier.id} asks",
+        Rule.NAME: "may not share a host with another machine of its name",
+    }
+    return words[rule]

@@ -1,0 +1,195 @@
+"""Can these machines be placed at all? Yes by placing them, no by a bound or by trying everything, else not known.
+
+The planner is heuristic: that it finds no place proves nothing. Here the rules are taken exactly, losses included, and the
+answer says when it is none. Work is bounded by steps, never by a clock.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+from controlplane.model.estate import Network
+from controlplane.planning.capacity import HostRoom
+from controlplane.planning.constraints import PlanSoFar, as_tuple, domain_of
+from controlplane.planning.demand import Draft
+from controlplane.planning.placement import place
+
+_Vector = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """Machines to be placed (`drafts`) beside those that stand (`standing`: draft and host), on these hosts."""
+
+    rooms: tuple[HostRoom, ...]
+    networks: Mapping[str, Network] = field(hash=False)
+    drafts: tuple[Draft, ...]
+    standing: tuple[tuple[Draft, str], ...]
+
+
+def feasible(case: Case, *, steps: int) -> bool | None:
+    """True: a placement was found. False: there is none. None: not known after so many steps."""
+    search = _Search(case, steps)
+    if search.impossible():
+        return False
+    if not place(case.drafts, search.fresh).unplaced:
+        return True
+    return search.exhaust()
+
+
+class _Search:
+    def __init__(self, case: Case, steps: int) -> None:
+        self._case = case
+        self._steps = steps
+        self._unknown = False
+        so_far = self.fresh()
+        self._hosts = so_far.hosts
+        self._rooms = {room.host.id: room for room in case.rooms}
+        self._free = {host: so_far.free(host) for host in self._hosts}
+        self._size = {draft.id: as_tuple(draft.size) for draft in self._all()}
+        self._open = {draft.id: so_far.eligible(draft) for draft in self._all()}
+        self._allowed = {
+            draft.id: tuple(host for host in self._open[draft.id] if draft.id not in self._rooms[host].others_by_name)
+            for draft in case.drafts
+        }
+        self._where = {draft.id: host for draft, host in case.standing}
+
+    def fresh(self) -> PlanSoFar:
+        """A plan that holds what stands."""
+        case = self._case
+        so_far = PlanSoFar(case.rooms, case.networks, (*case.drafts, *(draft for draft, _ in case.standing)))
+        for draft, host in case.standing:
+            so_far.force(draft, host)
+        so_far.settle()
+        return so_far
+
+    def impossible(self) -> bool:
+        """A bound that no placement can meet: a machine without host, more than there is room, more replicas than domains."""
+        for draft in self._case.drafts:
+            if not any(_fits(self._size[draft.id], self._free[host]) for host in self._allowed[draft.id]):
+                return True
+        return self._overfull() or self._too_many_replicas()
+
+    def _overfull(self) -> bool:
+        for hosts in {self._allowed[draft.id] for draft in self._case.drafts}:
+            inside = [draft for draft in self._case.drafts if set(self._allowed[draft.id]) <= set(hosts)]
+            if self._exceeds(inside, hosts):
+                return True
+            for level, lost in self._losses():
+                protected = [draft for draft in inside if draft.tier.host_failures >= level]
+                if protected and self._exceeds(protected, [host for host in hosts if host not in lost]):
+                    return True
+        return False
+
+    def _exceeds(self, drafts: Sequence[Draft], hosts: Sequence[str]) -> bool:
+        return any(
+            sum(self._size[draft.id][i] for draft in drafts) > sum(max(0, self._free[host][i]) for host in hosts)
+            for i in range(3)
+        )
+
+    def _too_many_replicas(self) -> bool:
+        groups: dict[tuple[str, str], list[Draft]] = {}
+        for draft in self._case.drafts:
+            if draft.replica_group:
+                groups.setdefault((draft.system, draft.replica_group), []).append(draft)
+        for group, members in groups.items():
+            for over in ("host", members[0].tier.spread_over):
+                taken = {self._domain(host, over) for draft, host in self._case.standing if _group(draft) == group}
+                left = {self._domain(host, over) for draft in members for host in self._allowed[draft.id]} - taken
+                if len(members) > len(left):
+                    return True
+        return False
+
+    def exhaust(self) -> bool | None:
+        """Try every placement, most constrained and largest machines first."""
+        drafts = sorted(self._case.drafts, key=lambda d: (len(self._allowed[d.id]), [-part for part in self._size[d.id]], d.id))
+        if self._try(drafts, dict(self._free)):
+            return True
+        return None if self._unknown else False
+
+    def _try(self, drafts: Sequence[Draft], free: dict[str, _Vector]) -> bool:
+        if not drafts:
+            return all(self._survives(level, lost, free) for level, lost in self._losses())
+        draft, rest = drafts[0], drafts[1:]
+        for host in sorted(self._allowed[draft.id], key=lambda host: (free[host], host)):
+            if not self._spend():
+                return False
+            if not _fits(self._size[draft.id], free[host]) or self._crowded(draft, host):
+                continue
+            self._where[draft.id] = host
+            free[host] = _minus(free[host], self._size[draft.id])
+            if self._try(rest, free):
+                return True
+            free[host] = _plus(free[host], self._size[draft.id])
+            del self._where[draft.id]
+        return False
+
+    def _crowded(self, draft: Draft, host: str) -> bool:
+        group = _group(draft)
+        if group is None:
+            return False
+        over = draft.tier.spread_over
+        others = [self._where[each.id] for each in self._all() if _group(each) == group and each.id in self._where]
+        return any(self._domain(host, "host") == self._domain(other, "host") or self._domain(host, over) == self._domain(other, over)
+                   for other in others)  # fmt: skip
+
+    def _losses(self) -> Iterator[tuple[int, frozenset[str]]]:
+        """Level and lost hosts, silent ones counted as lost already."""
+        silent = frozenset(host for host, room in self._rooms.items() if not room.answers)
+        answering = [host for host in self._hosts if host not in silent]
+        for level in sorted({draft.tier.host_failures for draft in self._all()} - {0}):
+            for lost in combinations(answering, min(max(0, level - len(silent)), len(answering))):
+                yield level, silent | frozenset(lost)
+
+    def _survives(self, level: int, lost: frozenset[str], free: Mapping[str, _Vector]) -> bool:
+        """Losses that what stands cannot survive by itself are nobody's fault here, unless a new machine is on a lost host."""
+        moving = [d for d in self._all() if d.tier.host_failures >= level and self._where[d.id] in lost]
+        if self._replaced(moving, {host: free[host] for host in self._hosts if host not in lost}):
+            return True
+        new = {draft.id for draft in self._case.drafts}
+        if any(draft.id in new for draft in moving):
+            return False
+        room = {host: self._free[host] for host in self._hosts if host not in lost}
+        return not self._replaced(moving, room)
+
+    def _replaced(self, drafts: Sequence[Draft], free: dict[str, _Vector]) -> bool:
+        if not drafts:
+            return True
+        draft, rest = drafts[0], drafts[1:]
+        for host in self._open[draft.id]:
+            if host not in free or not _fits(self._size[draft.id], free[host]):
+                continue
+            if not self._spend():
+                return False
+            free[host] = _minus(free[host], self._size[draft.id])
+            if self._replaced(rest, free):
+                return True
+            free[host] = _plus(free[host], self._size[draft.id])
+        return False
+
+    def _spend(self) -> bool:
+        self._steps -= 1
+        self._unknown |= self._steps < 0
+        return self._steps >= 0
+
+    def _all(self) -> tuple[Draft, ...]:
+        return (*self._case.drafts, *(draft for draft, _ in self._case.standing))
+
+    def _domain(self, host: str, over: str) -> tuple[str, ...]:
+        return domain_of(self._rooms[host].host, over)
+
+
+def _group(draft: Draft) -> tuple[str, str] | None:
+    return (draft.system, draft.replica_group) if draft.replica_group else None
+
+
+def _fits(size: _Vector, free: _Vector) -> bool:
+    return size[0] <= free[0] and size[1] <= free[1] and size[2] <= free[2]
+
+
+def _minus(one: _Vector, other: _Vector) -> _Vector:
+    return (one[0] - other[0], one[1] - other[1], one[2] - other[2])
+
+
+def _plus(one: _Vector, other: _Vector) -> _Vector:
+    return (one[0] + other[0], one[1] + other[1], one[2] + other[2])
