@@ -8,22 +8,27 @@ import typer
 
 from controlplane.cli.diagnosis import diagnosis
 from controlplane.cli.gathering import OFFLINE_OPTION, gather
+from controlplane.cli.named_plan import named_plan
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
 from controlplane.cli.output import say
 from controlplane.cli.plan_view import counts, show_plan
 from controlplane.cli.session import Session
 from controlplane.errors import ExitCode, KasumiError
-from controlplane.model.document import plan_to_json
+from controlplane.model.document import digest, plan_to_json
 from controlplane.model.finding import Severity
 from controlplane.planning.checks import check_plan
 from controlplane.planning.difference import diff_plans
 from controlplane.planning.infeasible import InfeasiblePlan
+from controlplane.planning.rebase import rebased
 
 STDOUT = Path("-")
 
 
 def plan(
     out: Path = typer.Option(..., "--out", "-o", metavar="FILE", help="Where to write the plan; `-` writes it to stdout."),
+    rebase: str = typer.Option(
+        "", "--rebase", metavar="PLAN", help="Change this plan as little as needed: what is still valid stays as it is."
+    ),
     offline: bool = OFFLINE_OPTION,
     home: OptionalPath = HOME_OPTION,
     inventory: OptionalPath = INVENTORY_OPTION,
@@ -34,8 +39,9 @@ def plan(
     """
     session = Session(home=home, inventory=inventory)
     inputs = gather(session, offline=offline)
+    old = named_plan(rebase, session) if rebase else None
     try:
-        made = inputs.plan()
+        made = rebased(old, inputs) if old is not None else inputs.plan()
     except InfeasiblePlan as infeasible:
         raise KasumiError(diagnosis(infeasible, inputs)) from None
     findings = check_plan(made, inputs.estate, inputs.observation)
@@ -44,7 +50,9 @@ def plan(
         say(f"{finding.severity.value}: {finding}")
     if critical:
         raise KasumiError(f"the plan was made but does not pass its check ({len(critical)} critical); no file was written")
-    difference = diff_plans(inputs.parent, made)
+    difference = diff_plans(old if old is not None else inputs.parent, made)
+    if old is not None:
+        say(f"rebased {digest(old)[:12]}: marks are against it")
     if out == STDOUT:
         typer.echo(plan_to_json(made), nl=False)
         say(counts(made, difference))

@@ -6,18 +6,16 @@ from datetime import UTC, datetime
 from controlplane.errors import ExitCode, RefusedError
 from controlplane.execution.converge import Convergence, Permissions, Watcher, converge
 from controlplane.execution.drift import Memory, differences, unplanned_foreign
-from controlplane.execution.inputs import authorized_keys, planned_images
 from controlplane.execution.journal import EvidenceJournal
 from controlplane.execution.observe import observe_hosts, targets_of_plan
+from controlplane.execution.stale import refuse_stale
 from controlplane.model.document import digest
 from controlplane.model.drift import Action, Drift, Result
 from controlplane.model.estate import Estate
 from controlplane.model.observed import Observation
 from controlplane.model.plan import Plan
-from controlplane.planning.facts import MovedFact, believed_hosts, input_facts, moved_facts
+from controlplane.planning.facts import believed_hosts
 from controlplane.store import Store
-
-_SHOWN_FACTS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +46,8 @@ def apply_plan(plan: Plan, estate: Estate, store: Store, *, actor: str, watch: W
     with store.controller_lock(plan.estate, verb="apply"):
         before = observe_hosts(targets_of_plan(plan))
         _refuse_other_parent(plan, plan_digest, store.accepted_plan(plan.estate))
-        moved = moved_facts(plan, input_facts(estate, before, planned_images(estate), authorized_keys(estate)))
-        if moved:
-            raise RefusedError(_stale_text(moved))
         memory = memory_of(store, plan.estate)
+        refuse_stale(plan, estate, before, store.accepted_plan(plan.estate), memory)
         leaving = [drift for drift in differences(plan, before, memory) if drift.action is Action.REMOVE]
         if leaving and not permissions.remove:
             raise RefusedError(_removal_text(leaving))
@@ -125,21 +121,6 @@ def _refuse_other_parent(plan: Plan, plan_digest: str, accepted: Plan | None) ->
     if now not in {plan_digest, plan.parent}:
         parent = plan.parent[:12] or "no plan"
         raise RefusedError(f"plan {plan_digest[:12]} builds on {parent}, but {now[:12]} was accepted meanwhile; plan again")
-
-
-def _stale_text(moved: tuple[MovedFact, ...]) -> str:
-    lines = [
-        f"  {fact.entity} {fact.field}: planned {fact.planned}, now {fact.now}"
-        + (f"; touches {', '.join(fact.touches)}" if fact.touches else "; touches no machine")
-        for fact in moved[:_SHOWN_FACTS]
-    ]
-    if len(moved) > _SHOWN_FACTS:
-        lines.append(f"  and {len(moved) - _SHOWN_FACTS} more")
-    return (
-        "the plan is stale, these facts moved since:\n"
-        + "\n".join(lines)
-        + "\nnothing was changed; plan again with `kasumi plan`"
-    )
 
 
 def _removal_text(leaving: list[Drift]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from controlplane.cli.app import main
 from controlplane.settings import resource
 
 TEST_HOST = Path(__file__).parents[1] / "providers" / "test_host.xml"
@@ -38,4 +39,23 @@ def controller(tmp_path, monkeypatch):
 
     run.inventory = inventory
     run.home = tmp_path / "home"
+    return run
+
+
+@pytest.fixture
+def verb(controller, monkeypatch, capsys):
+    """Runs verbs on the same controller inside this process, which is quicker; returns the same kind of result."""
+    monkeypatch.setenv("KASUMI_HOME", str(controller.home))
+    monkeypatch.setenv("KASUMI_INVENTORY", str(controller.inventory))
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["kasumi", *arguments])
+        with pytest.raises(SystemExit) as left:
+            main()
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, int(left.value.code or 0), said.out, said.err)
+
+    run.inventory = controller.inventory
+    run.home = controller.home
     return run

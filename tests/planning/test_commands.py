@@ -93,41 +93,70 @@ def test_no_plan_no_file(controller, tmp_path):
     assert not file.exists()
 
 
-@pytest.mark.slow
-def test_check_explain_and_capacity(controller, tmp_path):
+def test_check_explain_and_capacity(verb, tmp_path):
     file = tmp_path / "plan.json"
-    assert controller("plan", "-o", str(file)).returncode == 0
-    done = controller("check", str(file))
+    assert verb("plan", "-o", str(file)).returncode == 0
+    done = verb("check", str(file))
     assert (done.returncode, done.stdout) == (0, "")
     assert re.search(r"plan \w{12}: 4 machines on 2 hosts checked, 0 critical, 0 other findings; it passes", done.stderr)
-    portal = controller.inventory / "20-mic.yml"
+    portal = verb.inventory / "20-mic.yml"
     text = portal.read_text(encoding="utf-8")
     portal.write_text(text.replace("memory: 768MiB", "memory: 1GiB"), encoding="utf-8")
-    grown = controller("check", str(file), "-o", "json")
+    grown = verb("check", str(file), "-o", "json")
     assert grown.returncode == 1
     assert json.loads(grown.stdout)["findings"][0]["what"] == "is planned smaller than asked for"
     portal.write_text(text, encoding="utf-8")
-    why = controller("explain", "staff-db-1")
+    why = verb("explain", "staff-db-1")
     assert why.returncode == 0
     assert "no plan is accepted here: explained is what would be planned now" in why.stderr
     assert "Hosts: each asked" in why.stdout
-    document = json.loads(controller("explain", "staff-db-1", str(file), "-o", "json").stdout)
+    document = json.loads(verb("explain", "staff-db-1", str(file), "-o", "json").stdout)
     assert {host["host"] for host in document["explanation"]["hosts"]} == {"hv1", "hv2"}
-    more = controller("capacity", "--vcpus", "1", "--memory", "256MiB", "--disk", "3GiB", "-o", "json")
+    more = verb("capacity", "--vcpus", "1", "--memory", "256MiB", "--disk", "3GiB", "-o", "json")
     assert json.loads(more.stdout)["capacity"]["fits"] > 0
-    assert controller("capacity", "--vcpus", "1").returncode == 64
-    assert "no tier 'gold'" in controller("capacity", "--like", "staff-db-1", "--tier", "gold").stderr
+    assert verb("capacity", "--vcpus", "1").returncode == 64
+    assert "no tier 'gold'" in verb("capacity", "--like", "staff-db-1", "--tier", "gold").stderr
 
 
-@pytest.mark.slow
-def test_a_plan_made_offline_cannot_be_applied(controller, tmp_path):
-    hosts, file = controller.inventory / "10-hosts.yml", tmp_path / "plan.json"
+def test_a_plan_made_offline_cannot_be_applied(verb, tmp_path):
+    hosts, file = verb.inventory / "10-hosts.yml", tmp_path / "plan.json"
     text = hosts.read_text(encoding="utf-8").replace("uri: test://", "uri: qemu+ssh://nobody@host.invalid/", 1)
     hosts.write_text(text.replace("uri: test://", "uri: qemu+ssh://nobody@other.invalid/"), encoding="utf-8")
-    done = controller("plan", "--offline", "-o", str(file))
+    done = verb("plan", "--offline", "-o", str(file))
     assert done.returncode == 0, done.stderr
     assert "made offline, so it cannot be applied" in done.stderr
-    assert controller("check", str(file)).returncode == 0
-    refused = controller("apply", str(file))
+    assert verb("check", str(file)).returncode == 0
+    refused = verb("apply", str(file))
     assert (refused.returncode, refused.stdout) == (5, "")
     assert "was made offline: nobody looked at 2 of its 2 hosts" in refused.stderr
+
+
+def test_what_if_a_diagnosis_and_a_rebased_plan(verb, tmp_path):
+    file, again = tmp_path / "plan.json", tmp_path / "again.json"
+    assert verb("plan", "-o", str(file)).returncode == 0
+    done = verb("what-if", "--add-host", "hv1:2", "--growth", "mic=50%", "--overcommit", "hv1:memory=1.5", "-o", "json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["changes"] == [
+        "hv1-more-1, hv1-more-2 added, like hv1",
+        "mic grows by 50 %",
+        "memory promised 1.5 times on hv1",
+    ]
+    assert document["what_if"]["after"]["hosts"] == 4
+    assert verb("what-if").returncode == 64
+    assert "no host 'hv9'" in verb("what-if", "--lose-host", "hv9").stderr
+    assert verb("what-if", "--growth", "2000").returncode == 1
+    portal = verb.inventory / "20-mic.yml"
+    text = portal.read_text(encoding="utf-8")
+    portal.write_text(text.replace("memory: 768MiB", "memory: 900MiB"), encoding="utf-8")
+    stale = verb("apply", str(file))
+    assert stale.returncode == 5
+    assert "staff-db-1 on hv" in stale.stderr
+    done = verb("plan", "--rebase", str(file), "-o", str(again))
+    assert done.returncode == 0, done.stderr
+    assert "0 to add, 1 to change, 0 to move, 0 to remove, 3 unchanged" in done.stdout
+    portal.write_text(text.replace("memory: 768MiB", "memory: 64GiB"), encoding="utf-8")
+    done = verb("plan", "-o", str(again))
+    assert done.returncode == 1
+    assert "capacity of staff-db-1: staff-db-1 needs 1 vCPU, 65536 MiB" in done.stderr
+    assert "repairs, cheapest first; with each of them there is a plan:" in done.stderr

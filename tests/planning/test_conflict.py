@@ -27,7 +27,11 @@ def brute_force(case):
         where = list(zip(case.drafts, names, strict=True))
         if all(_admits(case, rooms[name], draft, named=True) for draft, name in where):
             taken = {name: _sum([_vector(draft.size) for draft, on in where if on == name]) for name in rooms}
-            if all(_within(taken[name], spare[name]) for name in rooms) and _spread(rooms, where) and _survives(case, rooms, where):
+            if (
+                all(_within(taken[name], spare[name]) for name in rooms)
+                and _spread(rooms, where)
+                and _survives(case, rooms, where)
+            ):
                 return True
     return False
 
