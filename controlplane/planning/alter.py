@@ -75,8 +75,11 @@ def with_growth(inputs: PlanInputs, percent: float, ministry: str = "") -> PlanI
         return not ministry or estate.systems[system].ministry == ministry
 
     def grown(server: Server) -> Server:
-        target = _scaled(server.target, factor) if server.target is not None else None
-        return replace(server, size=_scaled(server.size, factor), target=target)
+        return replace(
+            server,
+            size=_scaled(server.size, factor) if server.size is not None else None,
+            target=_scaled(server.target, factor) if server.target is not None else None,
+        )
 
     servers = {name: grown(each) if concerns(each.system) else each for name, each in estate.servers.items()}
     machines = {
