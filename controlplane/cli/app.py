@@ -12,8 +12,10 @@ from controlplane.cli import (
     check,
     configure,
     diff,
+    discover,
     evidence,
     explain,
+    facts,
     inventory,
     lab,
     migrate,
@@ -22,6 +24,7 @@ from controlplane.cli import (
     serve,
     show,
     status,
+    trust,
 )
 from controlplane.errors import ExitCode, KasumiError
 
@@ -51,6 +54,9 @@ def _root(
     """Consolidates ministries' servers onto shared hypervisors and keeps the result true."""
 
 
+app.command("trust")(trust.trust)
+app.command("discover")(discover.discover)
+app.command("facts")(facts.facts)
 app.command("plan")(plan.plan)
 app.command("show")(show.show)
 app.command("diff")(diff.diff)
