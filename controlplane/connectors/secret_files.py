@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-from ansible.errors import AnsibleError
-from ansible.parsing.vault import VaultLib, VaultSecret, is_encrypted
-
 from controlplane.errors import KasumiError, RefusedError
 
 _OTHERS = 0o077
+_VAULT = b"$ANSIBLE_VAULT;"
 
 
 def read_secret(file: Path, *, vault_password_file: Path | None = None) -> str:
@@ -17,7 +15,7 @@ def read_secret(file: Path, *, vault_password_file: Path | None = None) -> str:
         mode = file.stat().st_mode
     except OSError as error:
         raise KasumiError(f"password file {file}: {error.strerror}") from None
-    if is_encrypted(content):
+    if content.startswith(_VAULT):
         content = _opened(file, content, vault_password_file)
     elif mode & _OTHERS:
         raise RefusedError(f"password file {file}: others may read it; `chmod 600 {file}`, or encrypt it with ansible-vault")
@@ -30,6 +28,9 @@ def read_secret(file: Path, *, vault_password_file: Path | None = None) -> str:
 def _opened(file: Path, content: bytes, vault_password_file: Path | None) -> bytes:
     if vault_password_file is None:
         raise KasumiError(f"password file {file}: is encrypted; say --vault-password-file")
+    from ansible.errors import AnsibleError  # noqa: PLC0415 (costs every command most of a second)
+    from ansible.parsing.vault import VaultLib, VaultSecret  # noqa: PLC0415
+
     secret = VaultSecret(read_secret(vault_password_file).encode())
     try:
         return bytes(VaultLib([("default", secret)]).decrypt(content))

@@ -117,7 +117,7 @@ class Connection:
     def __init__(self, door: Door, known: KnownHosts, keyring: Keyring, *, deadline: float) -> None:
         """`deadline` in seconds of the monotonic clock."""
         self._door = door
-        self._opened: list[paramiko.Transport] = []
+        self._opened: list[paramiko.Transport | paramiko.Channel | socket.socket] = []
         try:
             self._transport = self._come_in(door, known, keyring, deadline)
         except BaseException:
@@ -132,8 +132,8 @@ class Connection:
 
     def close(self) -> None:
         """Close it, and the jumps before it."""
-        for transport in reversed(self._opened):
-            transport.close()
+        for opened in reversed(self._opened):  # a transport that never spoke leaves its socket open
+            opened.close()
 
     def run(self, command: str, script: str, *, end: bytes, deadline: float) -> Said:
         """Run a command, feed it a script, and read until `end` is seen, the channel closes, or the deadline is there.
@@ -187,13 +187,13 @@ class Connection:
             )  # fmt: skip
 
     def _come_in(self, door: Door, known: KnownHosts, keyring: Keyring, deadline: float) -> paramiko.Transport:
-        transport = self._reach(door, known, keyring, deadline)
         wanted = known.at(door.recorded_address, door.port)
         if not wanted:
             raise NotIn(
                 Answer.HOST_KEY,
                 f"{door.shown}: no host key on record; look at it with `kasumi trust {_name(door)}` and record it",
             )
+        transport = self._reach(door, known, keyring, deadline)
         _limit_types(transport, [line.kind for line in wanted])
         _start(transport, door, deadline)
         found = transport.get_remote_server_key()
@@ -209,9 +209,9 @@ class Connection:
         else:
             before = self._come_in(door.jump, known, keyring, deadline)
             stream = _through(before, door, deadline)
+        self._opened.append(stream)
         transport = paramiko.Transport(stream)
         self._opened.append(transport)
-        transport.daemon = True
         return transport
 
 
@@ -251,6 +251,7 @@ def _offered(door: Door, known: KnownHosts, keyring: Keyring, kind: str, deadlin
             key = transport.get_remote_server_key()
         finally:
             transport.close()
+            stream.close()
         return HostKey(
             place=KnownHosts.place(door.recorded_address, door.port), kind=key.get_name(), key=key.get_base64(), owner=door.owner
         )
