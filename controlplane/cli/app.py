@@ -1,36 +1,68 @@
-"""The command `kasumi`: puts the verbs together and turns every error into a message and an exit code."""
+"""The command `kasumi`: puts the verbs together and turns every error into a message and an exit code.
+
+A verb's module is imported when the verb is used, so that no command waits for the libraries of another.
+"""
 
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from controlplane import __version__
-from controlplane.cli import (
-    apply,
-    capacity,
-    check,
-    configure,
-    diff,
-    evidence,
-    explain,
-    inventory,
-    lab,
-    migrate,
-    plan,
-    reconcile,
-    serve,
-    show,
-    status,
-    what_if,
-)
 from controlplane.errors import ExitCode, KasumiError
 
 CLICK_USAGE = 2
 """Exit code the command-line library gives to usage errors; ours is 64, since 2 means differences."""
 
+VERBS: Sequence[str] = (
+    "trust",
+    "discover",
+    "facts",
+    "plan",
+    "show",
+    "diff",
+    "check",
+    "explain",
+    "capacity",
+    "what-if",
+    "apply",
+    "configure",
+    "inventory",
+    "lab",
+    "migrate",
+    "reconcile",
+    "status",
+    "serve",
+    "evidence",
+)
+"""In the order of the help. The module of the same name has a function of the same name, or `app` for a group of verbs."""
+
+
+class _Verbs(TyperGroup):
+    """Finds a verb in its module."""
+
+    def list_commands(self, ctx: object) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: object, cmd_name: str) -> TyperCommand | TyperGroup | None:
+        if cmd_name not in VERBS:
+            return None
+        name = cmd_name.replace("-", "_")
+        module = import_module(f"controlplane.cli.{name}")
+        found = typer.Typer(rich_markup_mode=None)
+        if hasattr(module, "app"):
+            found.add_typer(module.app, name=cmd_name)
+        else:
+            found.command(cmd_name)(getattr(module, name))
+        return typer.main.get_group(found).commands[cmd_name]  # type: ignore[return-value]
+
+
 app = typer.Typer(
     name="kasumi",
+    cls=_Verbs,
     help="Consolidates ministries' servers onto shared hypervisors and keeps the result true.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -50,24 +82,6 @@ def _root(
     version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Print the version and exit."),
 ) -> None:
     """Consolidates ministries' servers onto shared hypervisors and keeps the result true."""
-
-
-app.command("plan")(plan.plan)
-app.command("show")(show.show)
-app.command("diff")(diff.diff)
-app.command("check")(check.check)
-app.command("explain")(explain.explain)
-app.command("capacity")(capacity.capacity)
-app.command("what-if")(what_if.what_if)
-app.command("apply")(apply.apply)
-app.command("configure")(configure.configure)
-app.add_typer(inventory.app, name="inventory")
-app.add_typer(lab.app, name="lab")
-app.add_typer(migrate.app, name="migrate")
-app.command("reconcile")(reconcile.reconcile)
-app.command("status")(status.status)
-app.command("serve")(serve.serve)
-app.command("evidence")(evidence.evidence)
 
 
 def main() -> None:

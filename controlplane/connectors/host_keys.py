@@ -13,6 +13,8 @@ from pathlib import Path
 
 from controlplane.errors import RefusedError
 
+CONFIGURE_ACCEPTS = "`kasumi configure {machine} --accept-host-key {machine}`"
+
 
 class Learned(StrEnum):
     """What became of the keys of one machine."""
@@ -38,10 +40,39 @@ class HostKey:
 
 
 class KnownHosts:
-    """The file; safe for several processes. `owner` names a machine for ever, such as `estate/machine`."""
+    """The file; safe for several processes. `owner` names a machine for ever, such as `estate/machine`.
 
-    def __init__(self, file: Path) -> None:
+    `remedy` is what a person does about a changed key that is right; `{machine}` in it is the machine.
+    """
+
+    def __init__(self, file: Path, *, remedy: str = CONFIGURE_ACCEPTS) -> None:
         self.file = file
+        self._remedy = remedy
+        self._places: dict[str, tuple[HostKey, ...]] = {}
+        self._read_version: tuple[int, int, int] | None = None
+
+    @staticmethod
+    def place(address: str, port: int = 22) -> str:
+        """An address as ssh writes it in such a file."""
+        return _place(address, port)
+
+    def at(self, address: str, port: int = 22) -> tuple[HostKey, ...]:
+        """The keys on record for this place."""
+        return self._by_place().get(_place(address, port), ())
+
+    def _by_place(self) -> dict[str, tuple[HostKey, ...]]:
+        """Read again only when the file is another: hundreds of servers are looked up in one run."""
+        try:
+            status = self.file.stat()
+        except FileNotFoundError:
+            return {}
+        version = (status.st_ino, status.st_mtime_ns, status.st_size)
+        if self._read_version != version:
+            found: dict[str, tuple[HostKey, ...]] = {}
+            for line in self._read():
+                found[line.place] = (*found.get(line.place, ()), line)
+            self._places, self._read_version = found, version
+        return self._places
 
     def knows(self, owner: str, *, address: str, port: int = 22) -> bool:
         """Whether a key of this machine at this address is on record."""
@@ -63,7 +94,7 @@ class KnownHosts:
             before = tuple(line for line in lines if line.owner == owner)
             changed = _changed(before, found)
             if changed and not accept:
-                raise RefusedError(_refusal(owner, address, before, found))
+                raise RefusedError(_refusal(owner, address, before, found, self._remedy))
             if before == found:
                 return Learned.KNOWN
             self._write([line for line in lines if line.owner != owner and line.place != place] + list(found))
@@ -101,12 +132,11 @@ def _place(address: str, port: int) -> str:
     return address if port == 22 else f"[{address}]:{port}"
 
 
-def _refusal(owner: str, address: str, before: tuple[HostKey, ...], found: tuple[HostKey, ...]) -> str:
+def _refusal(owner: str, address: str, before: tuple[HostKey, ...], found: tuple[HostKey, ...], remedy: str) -> str:
     machine = owner.rsplit("/", 1)[-1]
     wanted = ", ".join(f"{line.kind} {line.fingerprint}" for line in before)
     now = ", ".join(f"{line.kind} {line.fingerprint}" for line in found)
     return (
         f"machine {machine} at {address}: its ssh host key changed: wanted {wanted}, found {now}; if its disk was "
-        f"made anew this is right, say so with `kasumi configure {machine} --accept-host-key {machine}`; "
-        f"else find out who changed it"
+        f"made anew this is right, say so with {remedy.format(machine=machine)}; else find out who changed it"
     )

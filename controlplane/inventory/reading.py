@@ -162,6 +162,7 @@ def _server(entry: Entry, model: ServerEntry, ledger: tuple[words.LedgerValue, .
         roles=tuple(model.roles),
         services=_services(model.services),
         source=words.LibvirtSource(**dict(model.source)) if model.source is not None else None,
+        ssh=words.SshAccess(**dict(model.ssh)),
         variables=model.variables,
         example=model.example,
         ledger=ledger,

@@ -101,7 +101,7 @@ def _hosts(entries: Entries) -> Iterator[Finding]:
 
 def _servers(entries: Entries) -> Iterator[Finding]:
     machines, systems = _ids(entries.machines), _ids(entries.systems)
-    networks, images = _ids(entries.networks), _ids(entries.images)
+    networks, images, servers = _ids(entries.networks), _ids(entries.images), _ids(entries.servers)
     for entry in entries.servers:
         server = entry.model
         if entry.system:
@@ -110,6 +110,8 @@ def _servers(entries: Entries) -> Iterator[Finding]:
             yield from _resolves(entry, server.network, "network", networks, "network")
         if server.image:
             yield from _resolves(entry, server.image, "image", images, "image")
+        if _names_a_server(server.ssh.jump) and "ssh" not in entry.broken:
+            yield from _resolves(entry, server.ssh.jump, "server", servers, "ssh", "jump")
         if "disposition" in entry.broken:
             continue
         if server.disposition is Disposition.MERGE:
@@ -120,6 +122,11 @@ def _servers(entries: Entries) -> Iterator[Finding]:
         elif server.into:
             yield entry.finding(f"into is for merge, not for {server.disposition.value}", "remove it or merge", "into")
         yield from _needs(entry)
+
+
+def _names_a_server(jump: str) -> bool:
+    """Otherwise it is `[user@]address[:port]`."""
+    return bool(jump) and not any(sign in jump for sign in "@:.")
 
 
 def _needs(entry: Entry) -> Iterator[Finding]:

@@ -292,6 +292,15 @@ class SourceEntry(Strict):
     disk_address: str = ""
 
 
+class SshEntry(Strict):
+    """How discovery comes in to a server; what is left out is as `kasumi_estate.access` says."""
+
+    port: Port = 22
+    user: str = ""
+    jump: str = ""
+    identity_file: str = ""
+
+
 class ServerEntry(Strict):
     """`kasumi_server`."""
 
@@ -310,6 +319,7 @@ class ServerEntry(Strict):
     roles: list[Id] = []
     services: list[ServiceEntry] = []
     source: SourceEntry | None = None
+    ssh: SshEntry = SshEntry()
     variables: dict[str, Any] = {}
     example: bool = False
 

@@ -86,6 +86,19 @@ class LedgerValue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SshAccess:
+    """How discovery comes in to a server; empty fields are as the estate's `Access` says.
+
+    `jump`: id of the server to go through, or `[user@]address[:port]`.
+    """
+
+    port: int = 22
+    user: str = ""
+    jump: str = ""
+    identity_file: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
     """One existing machine, physical, virtual or of unknown kind. `size` is declared by its ledger, `target` the size wanted
     after the move. A ledger that does not state all of a size leaves it None; `ledger` holds what it does state.
@@ -110,6 +123,7 @@ class Server:
     roles: tuple[str, ...] = ()
     services: tuple[Service, ...] = ()
     source: LibvirtSource | None = None
+    ssh: SshAccess = SshAccess()
     variables: dict[str, object] = field(default_factory=dict, hash=False)
     example: bool = False
     ledger: tuple[LedgerValue, ...] = ()

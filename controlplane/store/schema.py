@@ -105,6 +105,26 @@ assessments = Table(
     Column("document", LargeBinary, nullable=False),
 )
 Index("assessments_by_estate", assessments.c.estate, assessments.c.id)
+collections = Table(
+    "collections",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("estate", String(64), nullable=False),
+    Column("server", String(255), nullable=False),
+    Column("source", String(32), nullable=False),
+    Column("collected_at", _AT, nullable=False),
+    Column("answer", String(32), nullable=False),
+    Column("has_facts", Integer, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+)
+Index(
+    "collections_by_server",
+    collections.c.estate,
+    collections.c.server,
+    collections.c.source,
+    collections.c.has_facts,
+    collections.c.id,
+)
 
 evidence = Table(
     "evidence",

@@ -20,6 +20,7 @@ from controlplane.model.observed import HostObservation, Observation
 from controlplane.model.plan import Plan
 from controlplane.store.decisions import DecisionStore
 from controlplane.store.evidence import EvidenceChain, EvidenceRecord
+from controlplane.store.facts import FactsStore
 from controlplane.store.lock import advisory_lock, file_lock
 from controlplane.store.schema import drift, machines, migrations, observations, plans, runs
 from controlplane.store.series import SeriesStore
@@ -90,6 +91,7 @@ class Store:
         self._chain = EvidenceChain(engine)
         self.series = SeriesStore(engine)
         self.decisions = DecisionStore(engine, self._chain)
+        self.facts = FactsStore(engine)
 
     def close(self) -> None:
         """Drop all connections."""

@@ -40,7 +40,8 @@ def running_sshd(folder: Path) -> Iterator[Sshd]:
     port = free_port()
     (folder / "authorized_keys").write_text((folder / "user_key.pub").read_text())
     (folder / "sshd_config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host_key\nAuthorizedKeysFile {folder}/authorized_keys\n"
+        f"Port {port}\nListenAddress 127.0.0.1\nListenAddress 127.0.0.2\nListenAddress 127.0.0.3\n"
+        f"HostKey {folder}/host_key\nAuthorizedKeysFile {folder}/authorized_keys\n"
         "StrictModes no\nPasswordAuthentication no\nUsePAM no\nPidFile none\nPermitRootLogin yes\n"
         f"SetEnv HOME={folder}\n"  # what this user's shell does at login is not what is tested
     )

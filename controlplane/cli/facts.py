@@ -1,0 +1,72 @@
+"""`kasumi facts`: what is known of one server, field by field, and who says so."""
+
+import json
+from collections.abc import Sequence
+
+import typer
+
+from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
+from controlplane.cli.output import FORMAT_OPTION, Format, emit, say
+from controlplane.cli.session import Session
+from controlplane.discovery.selection import selected
+from controlplane.errors import ExitCode, KasumiError
+from controlplane.model.document import to_data
+from controlplane.model.facts import CATALOGUE, ServerFacts, Value
+
+COLUMNS = ("field", "value", "source", "confidence", "observed_at", "by")
+_SHOWN = 100
+"""Characters of a value in a table; -o json has them all."""
+
+
+def facts(
+    server: str = typer.Argument(..., metavar="SERVER", help="Id of a server of the inventory."),
+    field: list[str] = typer.Option([], "--field", help="Only these fields, as `disks` or `os.*`."),
+    output: Format = FORMAT_OPTION,
+    home: OptionalPath = HOME_OPTION,
+    inventory: OptionalPath = INVENTORY_OPTION,
+) -> int:
+    """Show what is known of a server: every source's latest answer for each field, with its time and confidence."""
+    session = Session(home=home, inventory=inventory)
+    if server not in session.estate.servers:
+        selected(session.estate, [server])
+        raise KasumiError(f"facts: {server} is not a server; `kasumi inventory list servers` shows ids", ExitCode.USAGE)
+    known = session.store.facts.latest_with_facts(session.estate.id, server=server).get(server, ())
+    last = session.store.facts.latest(session.estate.id, server=server).get(server, ())
+    rows = records(known, field)
+    if output is Format.TABLE:
+        rows = [row | {"value": shown(row["value"])} for row in rows]  # type: ignore[arg-type]
+    elif output is Format.CSV:
+        rows = [row | {"value": json.dumps(row["value"], ensure_ascii=False)} for row in rows]
+    emit("facts", rows, COLUMNS, output)
+    for one in last:
+        why = f": {one.message}" if one.message else ""
+        say(f"{server}: {one.source.value} {one.answer.value} at {one.collected_at:%Y-%m-%d %H:%M:%S%z}{why}")
+    if not last:
+        say(f"{server}: nobody has asked it yet; `kasumi discover {server}`")
+    return ExitCode.DONE
+
+
+def records(known: Sequence[ServerFacts], fields: Sequence[str]) -> list[dict[str, object]]:
+    """One record for each fact, in the order of the catalogue, sources side by side."""
+    order = {name: place for place, name in enumerate(CATALOGUE)}
+    everything = [fact for one in known for fact in one.facts if not fields or any(_matches(fact.field, name) for name in fields)]
+    everything.sort(key=lambda fact: (order.get(fact.field, len(order)), fact.source.value))
+    return [to_data(fact) for fact in everything]
+
+
+def _matches(field: str, wanted: str) -> bool:
+    return field == wanted or (wanted.endswith("*") and field.startswith(wanted[:-1]))
+
+
+def shown(value: Value) -> str:
+    """A value short enough for a table."""
+    if isinstance(value, list):
+        few = ", ".join(_brief(item) for item in value[:4])
+        return f"{len(value)}: {few}"[:_SHOWN] + (" …" if len(value) > 4 or len(few) > _SHOWN else "") if value else "none"
+    return _brief(value)[:_SHOWN]
+
+
+def _brief(value: Value) -> str:
+    if isinstance(value, dict):
+        return " ".join(str(item) for item in value.values() if not isinstance(item, (dict, list)))
+    return str(value)

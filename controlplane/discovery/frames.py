@@ -1,0 +1,40 @@
+"""Takes what a server sent apart into what each probe said. Pure; anything may come in, also half of it."""
+
+import re
+from dataclasses import dataclass
+
+from controlplane.discovery.script import SHARE_BYTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What one probe said. `status` None: it never ended before the connection did. `cut`: it said more than its share."""
+
+    name: str
+    output: str
+    status: int | None
+    complaint: str = ""
+    cut: bool = False
+
+
+def frames(received: bytes, *, mark: str) -> tuple[Frame, ...]:
+    """The frames in order; noise before the first (greetings of a login shell) is left out."""
+    begin = f"\n{mark}>".encode()
+    found = []
+    for piece in (b"\n" + received).split(begin)[1:]:
+        head, _, rest = piece.partition(b"\n")
+        body, closed, complaint = rest.partition(f"\n{mark}!".encode())
+        if not closed and rest.startswith(f"{mark}!".encode()):
+            body, complaint = b"", rest[len(mark) + 1 :]
+        status = re.search(rf"{mark}=([0-9]{{1,3}});".encode(), body)
+        output = body[: status.start()] + body[status.end() :] if status else body
+        found.append(
+            Frame(
+                name=head.decode("ascii", errors="replace")[:40],
+                output=output.decode("utf-8", errors="replace"),
+                status=int(status[1]) if status else None,
+                complaint=complaint.decode("utf-8", errors="replace").strip(),
+                cut=len(output) >= SHARE_BYTES,
+            )
+        )
+    return tuple(found)

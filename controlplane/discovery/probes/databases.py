@@ -1,0 +1,92 @@
+"""Databases: which engine in which version, and how large each is where rights reach so far."""
+
+import re
+
+from controlplane.discovery.probe import EVERYWHERE, Probe, Reading
+from controlplane.discovery.reading import columns, first, parts, text, whole
+from controlplane.model.facts import Value
+
+_VERSION = re.compile(r"([0-9]+(?:\.[0-9]+){1,4})")
+_MIB = 2**20
+_SYSTEM = {"information_schema", "performance_schema", "mysql", "sys", "template0", "template1"}
+_PSQL = "psql -XAtw -F | -c"
+_PG_QUERY = "select datname, pg_database_size(datname) from pg_database where not datistemplate"
+_MYSQL_QUERY = "select table_schema, sum(data_length+index_length) from information_schema.tables group by 1"
+
+
+def _databases(output: str) -> Reading:
+    found = parts(output)
+    rows: list[Value] = []
+    rows += _sized("postgresql", _version(found.get("pg_version", [])), _piped(found.get("pg_sizes", [])))
+    mysql = first(found.get("my_version", []))
+    if mysql:
+        engine = "mariadb" if "mariadb" in mysql.lower() else "mysql"
+        stated = re.search(r"(?:Distrib|Ver) ([0-9]+(?:\.[0-9]+){1,4})(?!.*Distrib)", mysql)
+        rows += _sized(engine, stated[1] if stated else _version([mysql]), _piped(found.get("my_sizes", [])))
+    rows += _oracle(found)
+    return {"databases": rows} if rows or "asked" in found else {}
+
+
+def _version(lines: list[str]) -> str:
+    hit = _VERSION.search(first(lines))
+    return hit[1] if hit else ""
+
+
+def _piped(lines: list[str]) -> list[tuple[str, int]]:
+    found = []
+    for line in lines:
+        name, _, size = line.replace("\t", "|").rpartition("|")
+        number = whole(size)
+        if name.strip() and number is not None:
+            found.append((text(name), number))
+    return found
+
+
+def _sized(engine: str, version: str, sizes: list[tuple[str, int]]) -> list[Value]:
+    base: dict[str, Value] = {"engine": engine, "version": version} if version else {"engine": engine}
+    rows: list[Value] = [
+        base | {"name": name, "size_mib": round(size / _MIB, 1)} for name, size in sizes if name not in _SYSTEM and size > 0
+    ]
+    return rows or ([base] if version else [])
+
+
+def _oracle(found: dict[str, list[str]]) -> list[Value]:
+    version = re.search(r"Version ([0-9.]+)", "\n".join(found.get("listener", [])))
+    base: dict[str, Value] = {"engine": "oracle", "version": version[1]} if version else {"engine": "oracle"}
+    instances = re.findall(r'Instance "([\w$#]{1,30})"', "\n".join(found.get("listener", [])))
+    instances += [words[0].removeprefix("ora_pmon_") for words in columns(found.get("pmon", []), 1) if "ora_pmon_" in words[0]]
+    instances += [line.split(":")[0] for line in found.get("oratab", []) if re.match(r"[\w$#]{1,30}:/", line)]
+    names = dict.fromkeys(text(name) for name in instances)
+    return [base | {"name": name} for name in names] or ([base] if version else [])
+
+
+DATABASES = Probe(
+    name="databases",
+    command=rf"""
+say asked
+pg=; for d in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /usr/local/bin /usr/bin /opt/*/pgsql/bin; do [ -x "$d/postgres" ] && pg=$d; done
+if [ -n "$pg" ]; then
+  say pg_version; "$pg/postgres" -V
+  if [ "$(id -u)" = 0 ]; then
+    say pg_sizes; su postgres -s /bin/sh -c "{_PSQL.replace("|", "'|'")} '{_PG_QUERY}'" 2>/dev/null
+  else say pg_sizes; sudo -n -u postgres {_PSQL.replace("|", "'|'")} '{_PG_QUERY}'; fi
+fi
+for b in mariadbd mysqld; do
+  if has $b || [ -x /usr/libexec/$b ]; then
+    say my_version; if has $b; then $b --version; else /usr/libexec/$b --version; fi
+    if has mysql; then say my_sizes; root mysql -N -B -e '{_MYSQL_QUERY}' </dev/null; fi
+    break
+  fi
+done
+if [ -r /etc/oratab ]; then say oratab; grep -v '^#' /etc/oratab; fi
+if [ -r /var/opt/oracle/oratab ]; then say oratab; grep -v '^#' /var/opt/oracle/oratab; fi
+say pmon; cat /proc/[0-9]*/comm 2>/dev/null | grep '^ora_pmon_'
+h=$(sed -n 's/^[^#:]*:\([^:]*\):.*/\1/p' /etc/oratab 2>/dev/null | head -n 1)
+if [ -x "$h/bin/lsnrctl" ]; then say listener; ORACLE_HOME=$h "$h/bin/lsnrctl" status; fi
+true""",
+    parse=_databases,
+    families=EVERYWHERE,
+    seconds=20,
+    as_root=(f"mysql -N -B -e {_MYSQL_QUERY}".replace(",", "\\,"),),
+    confidence=0.9,
+)

@@ -1,0 +1,91 @@
+"""Composes the one script that a server runs: every probe framed by an unguessable mark, within its deadline and its share.
+
+Pure text. It must work in any POSIX sh (dash, bash 3, BusyBox, FreeBSD) on a server without `timeout`, whose disks are full: it
+makes no file, so there is no here-document in it (shells keep those in /tmp). It is read whole before its first line runs,
+so that a connection cut in the middle runs nothing.
+
+    MARK>name      a probe begins
+    MARK=status;   it ended so; may stand anywhere in its output, since it does not wait for the output's last block
+    MARK!text      the last of what it complained about, then the next probe
+"""
+
+from collections.abc import Sequence
+
+from controlplane.discovery.probe import Probe
+
+SHARE_BYTES = 4 * 1024 * 1024
+"""Of one probe; a kernel with 20,000 connections needs two of them."""
+COMPLAINT_BYTES = 600
+CLOCK = "clock"
+"""The first frame: what time it is there, before anything else costs time."""
+COMMAND = "exec /bin/sh -s"
+"""What the server's ssh runs; the script comes by standard input. The login shell may be any, csh included."""
+
+PRELUDE = r"""
+has() { command -v "$1" >/dev/null 2>&1; }
+say() { printf '== %s\n' "$1"; }
+root() {
+  if [ "$(id -u)" = 0 ]; then "$@"
+  elif [ -n "$KASUMI_SUDO" ]; then
+    ( p=$KASUMI_SUDO; unset KASUMI_SUDO; printf '%s\n' "$p" | sudo -S -p '' "$@" )
+  else sudo -n "$@"
+  fi
+}
+"""
+
+_FRAME = r"""
+guard() {
+  $G /bin/sh -c "$P$2" </dev/null 3>&- &
+  c=$!
+  ( trap 'kill $s; exit' TERM; sleep "$1" & s=$!; wait $s; kill -9 -$c || kill -9 $c ) >/dev/null 2>&1 3>&- </dev/null &
+  w=$!
+  wait $c; r=$?
+  kill $w 2>/dev/null
+  return $r
+}
+probe() {
+  printf '\n%s>%s\n' "$M" "$1"
+  {
+    e=$(
+      {
+        {
+          if [ "$2" = 0 ]; then ( eval "$3" ) </dev/null 3>&-; else guard "$2" "$3"; fi
+          printf '%s=%s;' "$M" "$?" >&3
+        } | head -c "$C" >&3
+      } 2>&1 | { head -c "$E"; cat >/dev/null; }
+    )
+  } 3>&1
+  printf '\n%s!%s\n' "$M" "$e"
+}
+"""
+
+
+def compose(probes: Sequence[Probe], *, mark: str, sudo_password: str = "") -> str:
+    """The script for these probes. `mark` is of letters and digits, new for each connection.
+
+    The password, if any, travels in the script and lives in the shell's environment: never in an argument, never in a file.
+    """
+    lines = [
+        "main() {",
+        f"M={mark} C={SHARE_BYTES} E={COMPLAINT_BYTES}",
+        f'printf \'\\n%s>{CLOCK}\\n\' "$M"; date +%s.%N 2>/dev/null; printf \'%s=0;\\n%s!\\n\' "$M" "$M"',
+        "LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin:$PATH; export LC_ALL PATH",
+        "umask 077; cd /; renice 19 -p $$ >/dev/null 2>&1",
+        f"P={quoted(PRELUDE)}",
+        f"KASUMI_SUDO={quoted(sudo_password)}; export KASUMI_SUDO",
+        'S=$(uname -s); eval "$P"; if has setsid; then G=setsid; else G=; fi',
+    ]
+    families = {family for probe in probes for family in probe.families}
+    for family in sorted(families):
+        lines.append(f'if [ "$S" = {family.value} ]; then')
+        lines += [
+            f"probe {probe.name} {probe.seconds} {quoted(probe.command.strip())}" for probe in probes if family in probe.families
+        ]
+        lines.append("fi")
+    lines += [r"""printf '\n%s>end\n%s=0;\n%s!\n' "$M" "$M" "$M" """, "}", "main", "exit 0"]
+    return _FRAME + "\n".join(lines) + "\n"
+
+
+def quoted(words: str) -> str:
+    """As one word of a POSIX sh."""
+    return "'" + words.replace("'", "'\\''") + "'"
