@@ -18,11 +18,14 @@ demo: setup  ## The main job on an embedded lab of real hypervisors, end to end
 demo-down: setup  ## Take the demonstration and its lab away
 	@$(BIN)/kasumi lab down
 
+# The lab's tests run one after the other in one process, all others beside them in a second.
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+
 test: setup  ## All tests, those on the lab's real hypervisors included
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
 test-fast: setup  ## Without the lab: no root, a few minutes
-	@$(BIN)/python -m pytest -m "not lab"
+	@$(PYTEST) -m "not lab"
 
 check: setup  ## Formatting, lint, types, import contracts, playbooks, monitoring rules
 	@$(BIN)/ruff format --check .

@@ -14,6 +14,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--regenerate", action="store_true", help="Write golden files anew instead of comparing with them.")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """There is one lab on a machine: its tests are one group, which starts first since it takes longest."""
+    for item in items:
+        if item.get_closest_marker("lab"):
+            item.add_marker(pytest.mark.xdist_group("lab"))
+    items.sort(key=lambda item: item.get_closest_marker("lab") is None)
+
+
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     """Compare text with a file in `golden/` beside the test; written anew with --regenerate."""

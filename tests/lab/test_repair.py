@@ -84,7 +84,7 @@ def test_down_leaves_nothing_and_does_not_touch_what_is_foreign(capsys):
     empty = seen_from_outside()
     assert empty["processes"] == []
     assert not empty["home"]
-    assert not [name for name in empty["links"] if name.startswith("kl")]
+    assert not [name for name in empty["links"] if name.split("@")[0] == layout.UPLINK]
     capsys.readouterr()
     assert not lifecycle.down()
     assert capsys.readouterr().err == ""
