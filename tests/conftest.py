@@ -15,11 +15,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """There is one lab on a machine: its tests are one group, which starts first since it takes longest."""
-    for item in items:
-        if item.get_closest_marker("lab"):
-            item.add_marker(pytest.mark.xdist_group("lab"))
+    """What stays in one process: the tests of a file, and all of the lab, of which a machine has one. That takes longest."""
     items.sort(key=lambda item: item.get_closest_marker("lab") is None)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("lab" if item.get_closest_marker("lab") else str(item.path)))
 
 
 @pytest.fixture
