@@ -4,7 +4,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):/usr/sbin:/sbin:$(PATH)
 
-.PHONY: help setup demo demo-down test test-fast check bench bench-setup lab-up lab-down clean
+.PHONY: help setup demo demo-down test test-lab test-fast check bench bench-setup lab-up lab-down clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -18,14 +18,14 @@ demo: setup  ## The main job on an embedded lab of real hypervisors, end to end
 demo-down: setup  ## Take the demonstration and its lab away
 	@$(BIN)/kasumi lab down
 
-# The lab's tests run one after the other in one process, all others beside them in a second.
-PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
-
 test: setup  ## All tests, those on the lab's real hypervisors included
-	@$(PYTEST)
+	@$(MAKE) --no-print-directory --jobs 2 test-lab test-fast
+
+test-lab: setup  ## On the lab only: real hypervisors, legacy servers, a cloud; needs root
+	@set -o pipefail; $(BIN)/python -m pytest -v -m lab | sed --unbuffered 's/^/lab: /'
 
 test-fast: setup  ## Without the lab: no root, a few minutes
-	@$(PYTEST) -m "not lab"
+	@set -o pipefail; $(BIN)/python -m pytest -v -m "not lab" | sed --unbuffered ''
 
 check: setup  ## Formatting, lint, types, import contracts, playbooks, monitoring rules
 	@$(BIN)/ruff format --check .

@@ -14,14 +14,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--regenerate", action="store_true", help="Write golden files anew instead of comparing with them.")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What stays in one process: the tests of a file, and all of the lab, of which a machine has one. That takes longest."""
-    items.sort(key=lambda item: item.get_closest_marker("lab") is None)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("lab" if item.get_closest_marker("lab") else str(item.path)))
-
-
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     """Compare text with a file in `golden/` beside the test; written anew with --regenerate."""
