@@ -1,39 +1,59 @@
 """Chooses how to pack by the structure of the problem, and always keeps the better answer.
 
-Bounds first, then constructive starts in the order of their cost until bound and packing meet or the work is done.
+Bounds and constructive starts first, in the order of their cost, until bound and packing meet or the work is done; then the
+configuration LP for a better bound, and dives into it for a better packing.
 """
 
-from collections.abc import Callable, Iterator
+from math import ceil
 
-from controlplane.planning.packing.bounds import apart_bound, best_of, dimension_bound, dual_feasible_bound
-from controlplane.planning.packing.greedy import bin_centric, decreasing_orders, first_fit
+from controlplane.planning.packing.bounds import Bound, apart_bound, best_of, dimension_bound, dual_feasible_bound
+from controlplane.planning.packing.columns import Master
+from controlplane.planning.packing.diving import dive
+from controlplane.planning.packing.greedy import starts
+from controlplane.planning.packing.meter import Meter
 from controlplane.planning.packing.problem import Bins, Packing, Problem, Work
 
-_ROWS_A_UNIT = 2_000
-"""Rows times picks, in thousands, that a unit of work pays for with array operations."""
+_ROWS_FOR_COLUMNS = 1_500
+"""Rows up to which the configuration LP is worth its work."""
+_KINDS_FOR_COLUMNS = 50
+_ROWS_TIMES_ITEMS = 400_000_000
+"""Rows times items up to which bins are filled by choosing each item anew."""
+_SHARE_OF_BOUND = 0.5
+"""Part of the work that the bound may take; the rest is for the packing."""
 
 
 def solve(problem: Problem, *, work: Work) -> Packing:
     """The best packing found within the work, with the best bound proved. Same problem and work: same answer."""
+    meter = Meter(left=work.budget)
     bound = best_of(dimension_bound(problem), apart_bound(problem))
-    bound = best_of(bound, dual_feasible_bound(problem))
-    best, method = Bins(), "nothing to pack"
-    left = problem.items
-    for name, start in _starts(problem, work):
+    best, method, left = Bins(), "nothing to pack", problem.items
+    found_first: list[Bins] = []
+    for name, start in starts(problem).items():
+        suited = not name.startswith("first fit")
+        if meter.spent or (suited and problem.items * problem.sizes.size > _ROWS_TIMES_ITEMS):
+            break
         found = start()
+        found_first.append(found)
+        meter.loops(problem.sizes.size * (problem.items if suited else len(found)) + 50 * problem.items)
         unplaced = problem.items - sum(sum(content.values()) for content in found.contents)
-        if (unplaced, len(found)) < (left, len(best)) or method == "nothing to pack":
+        if (unplaced, len(found)) < (left, len(best)) or len(found_first) == 1:
             best, method, left = found, name, unplaced
         if left == 0 and len(best) <= bound.bins:
-            break
+            return best.packing(problem, bound.bins, method, bound.proof)
+    bound = best_of(bound, dual_feasible_bound(problem))
+    columns = len(problem.copies) <= _ROWS_FOR_COLUMNS and len(problem.capacities) <= _KINDS_FOR_COLUMNS
+    if left or len(best) <= bound.bins or not columns:
+        return best.packing(problem, bound.bins, method, bound.proof)
+    part = Meter(left=meter.left * _SHARE_OF_BOUND)
+    given = part.left
+    master = Master(problem, part)
+    for found in found_first:
+        master.start_with(found)
+    _, _, proved = master.generate(known=bound.bins)
+    bound = best_of(bound, Bound(bins=ceil(proved - 1e-6), proof="configuration LP"))
+    if len(best) > bound.bins:
+        part.left += meter.left - given
+        dived = dive(problem, master, part, best, bound.bins, work.seed)
+        if len(dived) < len(best):
+            best, method = dived, "dive into the configuration LP"
     return best.packing(problem, bound.bins, method, bound.proof)
-
-
-def _starts(problem: Problem, work: Work) -> Iterator[tuple[str, Callable[[], Bins]]]:
-    for name, order in decreasing_orders(problem).items():
-        yield name, lambda order=order: first_fit(problem, order)  # type: ignore[misc]
-    if problem.items * len(problem.copies) > work.budget * _ROWS_A_UNIT * 1_000:
-        return
-    for score in ("dot product", "norm"):
-        for scarcity in (0.0, 1.0, 2.0):
-            yield f"{score}, scarcity {scarcity:g}", lambda score=score, scarcity=scarcity: bin_centric(problem, score, scarcity)  # type: ignore[misc]

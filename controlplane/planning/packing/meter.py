@@ -1,0 +1,37 @@
+"""How much of the work is done: steps are counted, never seconds, so that a slow machine gives the same answer."""
+
+from dataclasses import dataclass
+
+_NODES_A_UNIT = 15_000_000
+_SIMPLEX_UPDATES_A_UNIT = 4_000_000
+"""Rows of the basis touched by simplex iterations."""
+_ARRAY_ELEMENTS_A_UNIT = 150_000_000
+_LOOP_ELEMENTS_A_UNIT = 1_200_000_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Meter:
+    """What is left of a budget; one unit is about a second on a core of 2025."""
+
+    left: float
+
+    @property
+    def spent(self) -> bool:
+        """True when the work is done."""
+        return self.left <= 0
+
+    def nodes(self, count: int) -> None:
+        """Nodes of a compiled search."""
+        self.left -= count / _NODES_A_UNIT
+
+    def simplex(self, iterations: int, rows: int) -> None:
+        """Iterations of the simplex method."""
+        self.left -= iterations * (rows + 20) / _SIMPLEX_UPDATES_A_UNIT
+
+    def elements(self, count: int) -> None:
+        """Elements that array operations go over."""
+        self.left -= (count + 2_000) / _ARRAY_ELEMENTS_A_UNIT
+
+    def loops(self, count: int) -> None:
+        """Elements that compiled loops go over."""
+        self.left -= (count + 20_000) / _LOOP_ELEMENTS_A_UNIT
