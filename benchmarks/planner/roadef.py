@@ -106,13 +106,10 @@ def write_problem(problem: Problem, model: Path) -> None:
     ]
     lines.append(str(len(problem.spread)))
     lines += [
-        " ".join(map(str, (spread, len(needs), *needs)))
-        for spread, needs in zip(problem.spread, problem.depends_on, strict=True)
+        " ".join(map(str, (spread, len(needs), *needs))) for spread, needs in zip(problem.spread, problem.depends_on, strict=True)
     ]
     lines.append(str(problem.items))
-    lines += [
-        " ".join(map(str, (problem.group[i], *problem.size[i], problem.item_move_cost[i]))) for i in range(problem.items)
-    ]
+    lines += [" ".join(map(str, (problem.group[i], *problem.size[i], problem.item_move_cost[i]))) for i in range(problem.items)]
     lines.append(str(len(problem.balances)))
     lines += [f"{each.first} {each.second} {each.target}\n{each.weight}" for each in problem.balances]
     lines.append(f"{problem.item_move_weight} {problem.group_move_weight} {problem.host_move_weight}")

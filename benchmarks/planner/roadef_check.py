@@ -80,6 +80,34 @@ def check(model: Path, first: Path, assignment: list[int]) -> Verdict:
             for r in width
             if used[machine][r] + passing[machine][r] > capacities[machine][r]
         ]
+    violations += _of_services(services, members, assignment, locations, neighbourhoods)
+    left = [[capacities[m][r] - used[m][r] for r in width] for m in range(machine_count)]
+    moved = [p for p in range(len(processes)) if start[p] != assignment[p]]
+    by_service: dict[int, int] = {}
+    for process in moved:
+        by_service[processes[process][0]] = by_service.get(processes[process][0], 0) + 1
+    return Verdict(
+        violations=tuple(violations),
+        load=sum(
+            weight * max(0, used[m][r] - safeties[m][r]) for m in range(machine_count) for r, (_, weight) in enumerate(resources)
+        ),
+        balance=sum(
+            weight * max(0, target * left[m][a] - left[m][b]) for a, b, target, weight in balances for m in range(machine_count)
+        ),
+        process_move=process_weight * sum(processes[p][2] for p in moved),
+        service_move=service_weight * max(by_service.values(), default=0),
+        machine_move=machine_weight * sum(apart[start[p]][assignment[p]] for p in range(len(processes))),
+    )
+
+
+def _of_services(
+    services: list[tuple[int, list[int]]],
+    members: dict[int, list[int]],
+    assignment: list[int],
+    locations: list[int],
+    neighbourhoods: list[int],
+) -> list[str]:
+    violations = []
     where = {service: [assignment[p] for p in group] for service, group in members.items()}
     for service, (spread, needs) in enumerate(services):
         machines = where.get(service, [])
@@ -91,19 +119,4 @@ def check(model: Path, first: Path, assignment: list[int]) -> Verdict:
         for need in needs:
             if not near <= {neighbourhoods[machine] for machine in where.get(need, [])}:
                 violations.append(f"service {service}: a process without service {need} in its neighbourhood")
-
-    left = [[capacities[m][r] - used[m][r] for r in width] for m in range(machine_count)]
-    moved = [p for p in range(len(processes)) if start[p] != assignment[p]]
-    by_service: dict[int, int] = {}
-    for process in moved:
-        by_service[processes[process][0]] = by_service.get(processes[process][0], 0) + 1
-    return Verdict(
-        violations=tuple(violations),
-        load=sum(weight * max(0, used[m][r] - safeties[m][r]) for m in range(machine_count) for r, (_, weight) in enumerate(resources)),
-        balance=sum(
-            weight * max(0, target * left[m][a] - left[m][b]) for a, b, target, weight in balances for m in range(machine_count)
-        ),
-        process_move=process_weight * sum(processes[p][2] for p in moved),
-        service_move=service_weight * max(by_service.values(), default=0),
-        machine_move=machine_weight * sum(apart[start[p]][assignment[p]] for p in range(len(processes))),
-    )
+    return violations

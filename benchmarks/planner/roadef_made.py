@@ -59,9 +59,7 @@ def made_problem(
         item_move_cost=random.integers(1, 100, items),
         spread=spread,
         depends_on=tuple(needs),
-        balances=tuple(
-            Balance(first=int(a), second=int(b), target=int(random.integers(1, 4)), weight=10) for a, b in sharing
-        ),
+        balances=tuple(Balance(first=int(a), second=int(b), target=int(random.integers(1, 4)), weight=10) for a, b in sharing),
         item_move_weight=1,
         group_move_weight=10,
         host_move_weight=100,

@@ -69,9 +69,9 @@ def may_stand(fixed: Fixed, standing: Standing, item: int, to: int) -> bool:
     row = fixed.spread_row[group]
     if row >= 0:
         here, there = fixed.location[at], fixed.location[to]
-        if here != there and standing.in_location[row, here] == 1 and standing.in_location[row, there] > 0:
-            if standing.locations[row] <= fixed.spread[group]:
-                return False
+        emptied = here != there and standing.in_location[row, here] == 1 and standing.in_location[row, there] > 0
+        if emptied and standing.locations[row] <= fixed.spread[group]:
+            return False
     row = fixed.near_row[group]
     if row >= 0:
         here, there = fixed.neighbourhood[at], fixed.neighbourhood[to]
@@ -94,7 +94,7 @@ def move_cost(fixed: Fixed, standing: Standing, item: int, to: int) -> int:
     at, home = standing.host[item], fixed.initial[item]
     cost = 0
     if fixed.host_move_cost.shape[0] > 0:
-        cost += fixed.host_move_weight * (np.int64(fixed.host_move_cost[home, to]) - np.int64(fixed.host_move_cost[home, at]))
+        cost += fixed.host_move_weight * (int(fixed.host_move_cost[home, to]) - int(fixed.host_move_cost[home, at]))
     if at == home:
         cost += fixed.move_cost[item]
         if standing.moved[fixed.group[item]] == standing.totals[1]:
@@ -131,20 +131,26 @@ def put(fixed: Fixed, standing: Standing, item: int, to: int, sign: int) -> None
     row = fixed.near_row[group]
     if row >= 0:
         standing.in_neighbourhood[row, fixed.neighbourhood[to]] += sign
-    following, before = standing.after[item], standing.before[item]
+    link(standing, item, to, sign)
+
+
+@compiled
+def link(standing: Standing, item: int, to: int, sign: int) -> None:
+    """Add (1) or take away (-1) an item in the chain of a host."""
     if sign > 0:
         following = standing.first[to]
         standing.after[item], standing.before[item] = following, -1
         standing.first[to] = item
         if following >= 0:
             standing.before[following] = item
+        return
+    following, before = standing.after[item], standing.before[item]
+    if following >= 0:
+        standing.before[following] = before
+    if before >= 0:
+        standing.after[before] = following
     else:
-        if following >= 0:
-            standing.before[following] = before
-        if before >= 0:
-            standing.after[before] = following
-        else:
-            standing.first[to] = following
+        standing.first[to] = following
 
 
 @compiled
@@ -187,7 +193,7 @@ def stand(fixed: Fixed, standing: Standing, hosts: Integers) -> None:
             standing.moved[fixed.group[item]] += 1
             cost += fixed.move_cost[item]
         if fixed.host_move_cost.shape[0] > 0:
-            cost += fixed.host_move_weight * np.int64(fixed.host_move_cost[home, hosts[item]])
+            cost += fixed.host_move_weight * int(fixed.host_move_cost[home, hosts[item]])
     for group in range(len(standing.moved)):
         standing.groups_with_moved[standing.moved[group]] += 1
         standing.totals[1] = max(standing.totals[1], standing.moved[group])
@@ -205,7 +211,7 @@ def below(random: Random, end: int) -> int:
     x ^= x >> np.uint64(7)
     x ^= x << np.uint64(17)
     random[0] = x
-    return np.int64(((x >> np.uint64(32)) * np.uint64(end)) >> np.uint64(32))
+    return int(((x >> np.uint64(32)) * np.uint64(end)) >> np.uint64(32))
 
 
 @compiled
@@ -223,7 +229,7 @@ def try_shift(fixed: Fixed, standing: Standing, random: Random, item: int, toler
     relief = host_cost(fixed, standing, at, nobody, item) - standing.host_cost[at]
     for number in range(_HOSTS_OF_A_TRY):
         to = home if number == 0 else below(random, hosts)
-        if to == at or relief - standing.host_cost[to] > tolerance and to != home:
+        if to == at or (relief - standing.host_cost[to] > tolerance and to != home):
             continue
         cost = relief + move_cost(fixed, standing, item, to)
         if cost - standing.host_cost[to] > tolerance or not fits(fixed, standing, to, item, nobody):

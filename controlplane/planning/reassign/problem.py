@@ -83,7 +83,7 @@ class Problem:
             if found != wanted:
                 raise ValueError(f"{name}: wanted shape {wanted}, found {found}")
         for name, values, end in (("initial", self.initial, hosts), ("group", self.group, groups)):
-            if items and not (0 <= values.min() and values.max() < end):
+            if items and not (values.min() >= 0 and values.max() < end):
                 raise ValueError(f"{name}: wanted numbers from 0 to {end - 1}, found {values.min()} to {values.max()}")
         if self.host_move_cost.size and self.host_move_cost.max() >= _MOST_HOST_MOVE_COST:
             raise ValueError(f"host_move_cost: wanted less than {_MOST_HOST_MOVE_COST}, found {self.host_move_cost.max()}")
