@@ -211,7 +211,7 @@ def below(random: Random, end: int) -> int:
     x ^= x >> np.uint64(7)
     x ^= x << np.uint64(17)
     random[0] = x
-    return int(((x >> np.uint64(32)) * np.uint64(end)) >> np.uint64(32))
+    return np.int64(((x >> np.uint64(32)) * np.uint64(end)) >> np.uint64(32))
 
 
 @compiled
