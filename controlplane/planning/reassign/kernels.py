@@ -211,7 +211,8 @@ def below(random: Random, end: int) -> int:
     x ^= x >> np.uint64(7)
     x ^= x << np.uint64(17)
     random[0] = x
-    return np.int64(((x >> np.uint64(32)) * np.uint64(end)) >> np.uint64(32))
+    # Not `int`: compiled, that would keep it unsigned.
+    return np.int64(((x >> np.uint64(32)) * np.uint64(end)) >> np.uint64(32))  # type: ignore[return-value]
 
 
 @compiled
