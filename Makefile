@@ -4,7 +4,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):/usr/sbin:/sbin:$(PATH)
 
-.PHONY: help setup demo demo-down test test-lab test-fast check bench bench-setup lab-up lab-down clean
+.PHONY: help setup demo demo-down test test-lab test-fast check bench bench-setup bench-planner lab-up lab-down clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -42,6 +42,9 @@ bench-setup:
 
 bench: bench-setup  ## Ratios against peers and physical limits, in one run
 	@$(BIN)/python -m benchmarks
+
+bench-planner: bench-setup  ## The planner: INSTANCES="FILES…" BUDGET=SECONDS, or a standard set beside its peers
+	@$(BIN)/python -m benchmarks.planner --budget $(or $(BUDGET),10) $(INSTANCES)
 
 lab-up: setup  ## Real libvirt hosts and legacy servers on this machine
 	@$(BIN)/kasumi lab up

@@ -1,0 +1,40 @@
+"""`make bench-planner`: published instances by name, or a standard set of the project's own beside peers.
+
+With files: one tab-separated line each on stdout, the names of its columns on stderr. A file that cannot be read or solved is
+told on stderr, the others are run, and the exit code is 1.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.planner.running import COLUMNS, is_instance
+from benchmarks.planner.standard import standard_set
+
+
+def main() -> int:
+    """0, or 1 when an instance failed."""
+    parser = argparse.ArgumentParser(prog="make bench-planner", description=__doc__)
+    parser.add_argument("files", nargs="*", type=Path, help="NAME.vbp, model_NAME.txt or NAME.csv; none: the standard set")
+    parser.add_argument("--budget", type=float, default=10.0, help="seconds an instance may take (default 10)")
+    parser.add_argument("--seed", type=int, default=1, help="start of the pseudo-random numbers (default 1)")
+    asked = parser.parse_args()
+    if not asked.files:
+        return standard_set(budget_seconds=asked.budget)
+    files = [file for file in asked.files if is_instance(file)]
+    print("\t".join(COLUMNS), file=sys.stderr, flush=True)
+    failed = [file for file in files if not one(file, asked.budget, asked.seed)]
+    return 1 if failed else 0
+
+
+def one(file: Path, budget_seconds: float, seed: int) -> bool:
+    """Run an instance in a process of its own; True when it has its line."""
+    command = [sys.executable, "-m", "benchmarks.planner.running", str(file), str(budget_seconds), str(seed)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    print(done.stdout, end="", flush=True)
+    return done.returncode == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

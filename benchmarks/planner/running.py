@@ -1,0 +1,162 @@
+"""Runs one instance and gives its line. Each runs in a process of its own, so that time and memory are its own.
+
+The clock is here and not in the planner: a search is told how much of its budget is gone, or how many steps it has.
+"""
+
+import resource
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.planner import fleet, roadef, roadef_check, vbp
+from benchmarks.planner.tokens import InstanceError
+from controlplane.planning.packing import Work, solve
+from controlplane.planning.reassign.bounds import cost_bound
+from controlplane.planning.reassign.consolidate import consolidate
+from controlplane.planning.reassign.problem import Problem
+from controlplane.planning.reassign.search import Found, Search
+
+COLUMNS = ("name", "items", "dimensions", "bins_or_cost", "lower_bound", "seconds", "memory_mib", "note")
+_THREADS = 2
+_DESCENT_SHARE = 0.05
+"""Part of the budget kept for the descent at the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What is printed of one instance. `seconds` of wall time, reading left out; memory is the peak of the whole process."""
+
+    name: str
+    items: int
+    dimensions: int
+    result: int
+    lower_bound: int
+    seconds: float
+    memory_mib: int
+    note: str
+
+    def tsv(self) -> str:
+        """Tab-separated, in the order of COLUMNS."""
+        words = (
+            self.name,
+            self.items,
+            self.dimensions,
+            self.result,
+            self.lower_bound,
+            f"{self.seconds:.2f}",
+            self.memory_mib,
+            self.note,
+        )
+        return "\t".join(map(str, words))
+
+
+def is_instance(file: Path) -> bool:
+    """False for files that belong to another: assignments and hosts."""
+    return not (file.name.startswith("assignment_") or file.name.endswith(".hosts.csv"))
+
+
+def run(file: Path, *, budget_seconds: float, seed: int) -> Line:
+    """Read, solve, check and tell. Raises InstanceError."""
+    if file.suffix == ".vbp":
+        return _pack(file, budget_seconds, seed)
+    if roadef.is_model(file):
+        return _reassign(file, budget_seconds, seed)
+    if file.suffix == ".csv":
+        return _consolidate(file, budget_seconds, seed)
+    raise InstanceError(f"{file}: wanted NAME.vbp, model_NAME.txt (with assignment_NAME.txt beside it) or NAME.csv")
+
+
+def _pack(file: Path, budget_seconds: float, seed: int) -> Line:
+    problem = vbp.read_vbp(file)
+    began = time.perf_counter()
+    packing = solve(problem, work=Work(budget=budget_seconds, seed=seed))
+    seconds = time.perf_counter() - began
+    _refuse(file, vbp.faults(problem, packing.assignment.tolist()))
+    return _line(
+        file, problem.items, problem.sizes.shape[1], packing.bins_used, packing.lower_bound, seconds,
+        f"{packing.method}; bound by {packing.proof}",
+    )  # fmt: skip
+
+
+def _reassign(file: Path, budget_seconds: float, seed: int) -> Line:
+    beside = roadef.assignment_beside(file)
+    problem = roadef.read_problem(file, beside)
+    bound = cost_bound(problem).total
+    began = time.perf_counter()
+    with ThreadPoolExecutor(_THREADS) as pool:
+        tries = [pool.submit(search_for, problem, budget_seconds, seed * _THREADS + number) for number in range(_THREADS)]
+        best = min((found.result() for found in tries), key=lambda found: found.cost)
+    seconds = time.perf_counter() - began
+    verdict = roadef_check.check(file, beside, best.hosts.tolist())
+    _refuse(file, verdict.violations)
+    if verdict.cost != best.cost:
+        raise InstanceError(f"{file}: the search reckons cost {best.cost}, the checker {verdict.cost}; one of them is wrong")
+    first = roadef_check.check(file, beside, problem.initial.tolist()).cost
+    return _line(file, problem.items, problem.size.shape[1], best.cost, bound, seconds, f"cost at first {first}")
+
+
+def search_for(problem: Problem, seconds: float, seed: int) -> Found:
+    """Anneal for most of the time, then descend from the best; the first rounds tell how many there will be."""
+    began = time.perf_counter()
+    search = Search(problem, seed=seed)
+    annealing = seconds * (1 - _DESCENT_SHARE)
+    started = time.perf_counter()
+    rounds = 0
+    while (gone := time.perf_counter() - began) < annealing:
+        rate = rounds / max(1e-3, time.perf_counter() - started)
+        search.anneal(gone / annealing, rounds=round(rate * annealing))
+        rounds += 1
+    search.settle()
+    while time.perf_counter() - began < seconds and search.descend():
+        pass
+    return search.best
+
+
+def _consolidate(file: Path, budget_seconds: float, seed: int) -> Line:
+    read = fleet.read_fleet(file)
+    began = time.perf_counter()
+    found = consolidate(read.sizes, read.capacities, read.where, work=Work(budget=budget_seconds, seed=seed))
+    seconds = time.perf_counter() - began
+    used = [[0] * len(read.dimensions) for _ in read.hosts]
+    for machine, host in enumerate(found.hosts.tolist()):
+        for dimension, amount in enumerate(read.sizes[machine].tolist()):
+            used[host][dimension] += amount
+    moved_to = set(found.hosts[found.hosts != read.where].tolist())
+    _refuse(
+        file,
+        tuple(
+            f"host {read.hosts[host]} holds {used[host]} of {capacity}"
+            for host, capacity in enumerate(read.capacities.tolist())
+            if host in moved_to and any(a > b for a, b in zip(used[host], capacity, strict=True))
+        ),
+    )
+    note = f"{found.hosts_before} hosts before; {found.migrations} migrations, {found.necessary} necessary"
+    return _line(file, len(read.sizes), len(read.dimensions), found.hosts_used, found.bound, seconds, note)
+
+
+def _refuse(file: Path, faults: tuple[str, ...]) -> None:
+    if faults:
+        raise InstanceError(f"{file}: the answer does not pass its check: {'; '.join(faults[:3])}")
+
+
+def _line(file: Path, items: int, dimensions: int, result: int, bound: int, seconds: float, note: str) -> Line:
+    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return Line(
+        name=file.stem, items=items, dimensions=dimensions, result=result, lower_bound=bound, seconds=seconds,
+        memory_mib=peak_kib // 1024, note=note,
+    )  # fmt: skip
+
+
+def main() -> None:
+    """One file on the command line, its line on stdout: the process that measures itself."""
+    file, budget_seconds, seed = sys.argv[1:4]
+    try:
+        print(run(Path(file), budget_seconds=float(budget_seconds), seed=int(seed)).tsv())
+    except InstanceError as error:
+        raise SystemExit(f"{error}") from None
+
+
+if __name__ == "__main__":
+    main()
