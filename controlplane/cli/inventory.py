@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import typer
 
+from controlplane.cli.inventory_import import import_
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
 from controlplane.cli.output import FORMAT_OPTION, Format, emit, emit_document, say
 from controlplane.cli.session import Session
@@ -14,6 +15,8 @@ from controlplane.model.document import to_data
 from controlplane.settings import load as load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Check, list and show what the inventory declares.")
+
+app.command("import")(import_)
 
 _COLUMNS = {
     "ministries": ("id", "name", "name_en", "cost_centre", "contact"),

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -14,6 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 OUTPUT_SCHEMA_VERSION = 1
+_FORMULA_SIGNS = frozenset("=+-@\t\r＝＋－＠")
+_NUMBER = re.compile(r"-?[0-9]*(?:\.[0-9]+)?")
 
 
 class Format(StrEnum):
@@ -41,7 +44,7 @@ def emit(kind: str, records: Sequence[Mapping[str, object]], columns: Sequence[s
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows([_cell(record.get(column)) for column in columns] for record in records)
+        writer.writerows([harmless(_cell(record.get(column))) for column in columns] for record in records)
         typer.echo(buffer.getvalue(), nl=False)
     else:
         emit_document({kind: [dict(record) for record in records]}, output)
@@ -64,6 +67,14 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*row)
     Console(width=None if sys.stdout.isatty() else 240, markup=False, emoji=False, highlight=False).print(table)
+
+
+def harmless(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula: an apostrophe stands before what would begin one.
+
+    Numbers stay as they are, negative ones too; ledgers fill names and notes with what anybody may have written.
+    """
+    return text if text[:1] not in _FORMULA_SIGNS or _NUMBER.fullmatch(text) else f"'{text}"
 
 
 def _cell(value: object) -> str:

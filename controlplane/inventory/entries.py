@@ -95,12 +95,16 @@ class Entries:
     """False when a file could not be read: what seems to be missing may stand there."""
 
 
-def read_entries(directory: Path, shown: Path) -> Entries:
-    """Read every file of the inventory, `shown` being the directory's name in findings; never raises for what is in them."""
+def read_entries(directory: Path, shown: Path, *, without: frozenset[Path] = frozenset()) -> Entries:
+    """Read every file of the inventory but those `without`; never raises for what is in them.
+
+    `shown` is the directory's name in findings.
+    """
     entries = Entries()
     for file in sorted(path for path in directory.rglob("*") if path.is_file()):
         relative = file.relative_to(directory)
-        if any(part.startswith((".", "__")) for part in relative.parts) or file.name.endswith(_IGNORED_BY_ANSIBLE):
+        hidden = any(part.startswith((".", "__")) for part in relative.parts)
+        if file in without or hidden or file.name.endswith(_IGNORED_BY_ANSIBLE):
             continue
         name = str(shown / relative)
         if file.suffix not in _READ:

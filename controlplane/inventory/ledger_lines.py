@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from controlplane.model.estate import LedgerValue
 from controlplane.model.facts import CATALOGUE
 
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
+
 
 class LedgerLineError(ValueError):
     """Lines that no import wrote; `str(error)` says what is wrong."""
@@ -18,7 +20,7 @@ class LedgerLineError(ValueError):
 def write_lines(values: Iterable[LedgerValue]) -> tuple[str, ...]:
     """One line for each value, in their order; the file's name is not in them."""
     return tuple(
-        json.dumps([said.cell, said.field, said.value, *([said.text] if said.text else [])], ensure_ascii=False)
+        _ENCODE([said.cell, said.field, said.value, said.text] if said.text else [said.cell, said.field, said.value])
         for said in values
     )
 

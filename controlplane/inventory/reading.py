@@ -48,15 +48,24 @@ def read(directory: Path) -> tuple[words.Estate | None, tuple[Finding, ...]]:
     if not directory.is_dir():
         what = "is not a directory" if directory.exists() else "does not exist"
         return None, (Place(file=str(shown), line=1, column=1).finding((), what, "name an inventory directory with --inventory"),)
-    with _collector_paused():
+    with collector_paused():
         entries = read_entries(directory, shown)
         references = reference_findings(entries, str(shown)) if entries.whole else ()
         findings = sorted([*entries.findings, *references], key=_position)
         return (None, _once(findings)) if findings else (_estate(entries), ())
 
 
+def read_without(directory: Path, files: frozenset[Path]) -> Entries:
+    """The entries of all files but these, for who is about to write them. Raises InventoryError when a file has mistakes."""
+    with collector_paused():
+        entries = read_entries(directory, _shown(directory), without=files)
+    if entries.findings:
+        raise InventoryError(directory, _once(sorted(entries.findings, key=_position)))
+    return entries
+
+
 @contextmanager
-def _collector_paused() -> Iterator[None]:
+def collector_paused() -> Iterator[None]:
     """Nodes and entries have no cycles, so walking the growing heap over and over finds nothing: it took half of the time."""
     was_on = gc.isenabled()
     gc.disable()

@@ -1,0 +1,142 @@
+"""`kasumi inventory import`: servers from a ministry's ledger into the inventory."""
+
+import hashlib
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import typer
+
+from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
+from controlplane.cli.output import FORMAT_OPTION, Format, emit, emit_document, say
+from controlplane.cli.session import Session
+from controlplane.errors import ExitCode, RefusedError
+from controlplane.ledgers.importing import Import, prepare
+from controlplane.ledgers.mapping import read_map
+from controlplane.ledgers.reading import SourceKind, read_file
+from controlplane.ledgers.rows import Remark
+from controlplane.model.document import to_data
+from controlplane.model.finding import Severity
+
+_ALIKE_SHOWN = 3
+"""Remarks of one kind about one column that a table shows; the other formats carry all."""
+_COLUMNS = ("severity", "where", "what", "remedy")
+
+
+def import_(
+    file: str = typer.Argument(..., metavar="FILE", help="The ledger: CSV or XLSX."),
+    ministry: str = typer.Option(..., "--ministry", help="Id of the ministry whose servers these are."),
+    system: str = typer.Option("", "--system", help="Id of the system of rows that name none, or none of the inventory's."),
+    map_file: OptionalPath = typer.Option(
+        None, "--map", help="YAML file with further headings, units, ids and systems.", exists=True, dir_okay=False
+    ),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Show what the import would do and write nothing."),
+    yes: bool = typer.Option(False, "--yes", help="Take changes to servers that are there already without asking."),
+    source_kind: SourceKind = typer.Option(SourceKind.AUTO, "--source-kind", help="What FILE is; found out when not given."),
+    output: Format = FORMAT_OPTION,
+    home: OptionalPath = HOME_OPTION,
+    inventory: OptionalPath = INVENTORY_OPTION,
+) -> int:
+    """Import servers from a ledger; what cannot be read is listed with its cell, the rest is imported.
+
+    Importing the same file again changes nothing. A change to a server that is there already is shown and asked about;
+    nothing is ever removed. Exit codes: 0 done, 3 some rows are not imported, 5 a change was not confirmed.
+    """
+    session = Session(home=home, inventory=inventory)
+    mapping = read_map(map_file)
+    ledger = read_file(Path(file), source_kind, mapping)
+    ready = prepare(ledger, session.settings.inventory, ministry=ministry, system=system, mapping=mapping)
+    _show(ready, output)
+    if ready.differs and not dry_run:
+        _confirm(ready, yes)
+        ready.carry_out()
+        _record(session, ready, file)
+    say(_sentence(ready, ledger.name, dry_run))
+    return ExitCode.PARTLY_FAILED if ready.refused_rows else ExitCode.DONE
+
+
+def _show(ready: Import, output: Format) -> None:
+    findings = [to_data(remark.finding()) for remark in ready.remarks]
+    if output is Format.TABLE:
+        lines = [*_remark_lines(ready.remarks), *_change_lines(ready)]
+        if lines:
+            typer.echo("\n".join(lines))
+    elif output is Format.CSV:
+        emit("remarks", findings, _COLUMNS, output)
+    else:
+        merged = ready.merge
+        document = {
+            "ministry": ready.ministry,
+            "changes": to_data(merged.changes),
+            "unchanged": len(merged.unchanged),
+            "moved": len(merged.moved),
+            "missing": list(merged.missing),
+            "remarks": findings,
+        }
+        emit_document(document, output)
+
+
+def _remark_lines(remarks: tuple[Remark, ...]) -> Iterator[str]:
+    """Remarks by severity; of many alike in one column the first few and how many follow."""
+    for severity in Severity:
+        alike: dict[str, list[Remark]] = {}
+        for number, remark in enumerate(remarks):
+            if remark.severity is severity:
+                alike.setdefault(remark.column or f"#{number}", []).append(remark)
+        for group in alike.values():
+            for remark in group[:_ALIKE_SHOWN]:
+                yield f"{severity.value}: {remark.finding()}"
+            if len(group) > _ALIKE_SHOWN:
+                yield f"{severity.value}: … and {len(group) - _ALIKE_SHOWN} more like it; -o json lists all"
+
+
+def _change_lines(ready: Import) -> Iterator[str]:
+    for change in ready.merge.changes:
+        place = f"{change.server} ({change.system or 'declared in another file'})"
+        if change.added:
+            yield f"+ {place}: {', '.join(change.lines)}"
+        else:
+            yield from (f"~ {place}", *(f"    {line}" for line in change.lines))
+    for server in ready.merge.missing:
+        yield f"? {server}: not in this file any more; kept, retire it by its disposition"
+
+
+def _confirm(ready: Import, yes: bool) -> None:
+    count = len(ready.merge.changed)
+    if not count or yes:
+        return
+    say(f"{count} server{'s' if count != 1 else ''} of the inventory would change as shown")
+    if not (sys.stdin.isatty() and typer.confirm("go on?", err=True)):
+        raise RefusedError("not confirmed, nothing was written; --yes answers this")
+
+
+def _record(session: Session, ready: Import, file: str) -> None:
+    merged = ready.merge
+    detail: dict[str, object] = {
+        "file": file,
+        "sha256": hashlib.sha256(Path(file).read_bytes()).hexdigest(),
+        "added": len(merged.added),
+        "changed": len(merged.changed),
+        "refused_rows": ready.refused_rows,
+    }
+    session.store.append_evidence(
+        ready.estate, actor=session.actor, action="inventory-import", subject=ready.ministry, detail=detail, at=datetime.now(UTC)
+    )
+
+
+def _sentence(ready: Import, ledger: str, dry_run: bool) -> str:
+    merged = ready.merge
+    counts = {
+        "added": len(merged.added),
+        "changed": len(merged.changed),
+        "unchanged": len(merged.unchanged) + len(merged.moved),
+        "not in the file any more": len(merged.missing),
+        "not imported": ready.refused_rows,
+    }
+    moved = f" ({len(merged.moved)} of them stand in other cells now)" if merged.moved else ""
+    what = "; ".join(f"{count} {name}" + (moved if name == "unchanged" else "") for name, count in counts.items())
+    if not ready.differs:
+        return f"{ledger}: {what}; nothing to write"
+    files = ", ".join(file.name for file in ready.files)
+    return f"{ledger}: {what}; " + (f"{files} would be written" if dry_run else f"wrote {files}")
