@@ -69,11 +69,14 @@ class Expression:
         return result if isinstance(result, Unknown) else bool(result), tuple(look.found)
 
 
-def read_expression(text: str, known: Callable[[str], bool]) -> Expression:
-    """Read an expression; `known` says which names there are. Raises ExpressionError with the place of the mistake."""
+def read_expression(text: str, known: Callable[[str], bool], keys: Callable[[str], frozenset[str]]) -> Expression:
+    """Read an expression; `known` says which names there are, `keys` what items of a list have.
+
+    Raises ExpressionError with the place of the mistake.
+    """
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"an expression of {len(text)} characters, at most {MAX_LENGTH} are read", 0)
-    reader = _Reader(text, known)
+    reader = _Reader(text, known, keys)
     node = reader.whole()
     return Expression(text, frozenset(reader.names), node)
 
@@ -88,12 +91,13 @@ class _Token:
 class _Reader:
     """Recursive descent, one method for each rule of the grammar in `docs/assessment.md`."""
 
-    def __init__(self, text: str, known: Callable[[str], bool]) -> None:
+    def __init__(self, text: str, known: Callable[[str], bool], keys: Callable[[str], frozenset[str]]) -> None:
         self._tokens = _tokens(text)
         self._at = 0
         self._depth = 0
         self._known = known
-        self._inside = 0
+        self._keys_of = keys
+        self._inside: list[frozenset[str]] = []
         self.names: set[str] = set()
 
     def whole(self) -> Node:
@@ -183,22 +187,24 @@ class _Reader:
         name = self._name()
         condition: Node = lambda look: True  # noqa: E731
         if self._take("where"):
-            self._inside += 1
+            self._inside.append(self._keys_of(name))
             self._must("(")
             condition = self._or()
             self._must(")")
-            self._inside -= 1
+            self._inside.pop()
         return {"any": _any, "all": _all, "count": _count}[kind](name, condition)
 
     def _name(self) -> str:
         token = self._next
         if token.kind != "word" or token.text in _WORDS:
             raise self._wrong("wanted a fact or a value")
-        if not self._inside and not self._known(token.text):
-            raise ExpressionError(f"no fact {token.text!r}", token.offset)
         self._at += 1
-        if self._known(token.text):
-            self.names.add(token.text)
+        if self._inside and token.text in self._inside[-1]:
+            return token.text
+        if not self._known(token.text):
+            keys = f"; items have {', '.join(sorted(self._inside[-1]))}" if self._inside else ""
+            raise ExpressionError(f"no fact {token.text!r}{keys}", token.offset)
+        self.names.add(token.text)
         return token.text
 
     def _literals(self) -> list[Value]:

@@ -90,13 +90,14 @@ def truth_of(server: str, collections: Iterable[ServerFacts], decisions: Iterabl
     """Merge what all sources said of one server; the order in which they are given does not matter."""
     given = [one for one in collections if one.server == server]
     accepted = {decision.subject: decision for decision in decisions if decision.server == server}
-    said: dict[str, dict[Source, Fact]] = {}
+    said: dict[str, dict[tuple[Source, str], Fact]] = {}
     for collection in given:
         for fact in collection.facts:
+            # Two cells of a ledger may disagree, so each is kept; a source that looks has one latest answer.
+            key = (fact.source, fact.by if fact.source is Source.LEDGER else "")
             latest = said.setdefault(fact.field, {})
-            known = latest.get(fact.source)
-            if known is None or _freshness(fact) > _freshness(known):
-                latest[fact.source] = fact
+            if key not in latest or _freshness(fact) > _freshness(latest[key]):
+                latest[key] = fact
     looks = [one for one in given if one.source not in {Source.LEDGER, Source.PERSON}]
     last = max(looks, key=lambda one: (one.source is Source.SSH, one.collected_at, one.answer.value), default=None)
     return ServerTruth(
@@ -131,7 +132,7 @@ def in_the_way(truths: Mapping[str, ServerTruth], estate: Estate) -> tuple[Findi
 
 
 def _field_truth(name: str, facts: tuple[Fact, ...], decision: Decision | None) -> FieldTruth:
-    ordered = tuple(sorted(facts, key=lambda fact: (fact.confidence < _SURE, _RANK[fact.source])))
+    ordered = tuple(sorted(facts, key=lambda fact: (fact.confidence < _SURE, _RANK[fact.source], -fact.confidence, fact.by)))
     chosen = ordered[0]
     contradiction = _contradiction(name, ordered)
     if contradiction and decision is not None and decision.seen == seen_digest(facts):

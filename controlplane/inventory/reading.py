@@ -149,6 +149,7 @@ def _system(entry: Entry, model: SystemEntry) -> words.System:
         contract_end=model.contract_end,
         savings=tuple(words.Saving(**dict(saving)) for saving in model.savings),
         description=model.description,
+        demand=words.Confirmation(by=model.demand.confirmed_by, on=model.demand.confirmed_on) if model.demand else None,
     )
 
 
@@ -173,6 +174,7 @@ def _server(entry: Entry, model: ServerEntry, ledger: tuple[words.LedgerValue, .
         source=words.LibvirtSource(**dict(model.source)) if model.source is not None else None,
         ssh=words.SshAccess(**dict(model.ssh)),
         variables=model.variables,
+        depends_on=tuple(model.depends_on),
         example=model.example,
         ledger=ledger,
     )

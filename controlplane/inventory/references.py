@@ -112,6 +112,10 @@ def _servers(entries: Entries) -> Iterator[Finding]:
             yield from _resolves(entry, server.image, "image", images, "image")
         if _names_a_server(server.ssh.jump) and "ssh" not in entry.broken:
             yield from _resolves(entry, server.ssh.jump, "server", servers, "ssh", "jump")
+        for index, other in enumerate(server.depends_on):
+            yield from _resolves(entry, other, "server", servers, "depends_on", index)
+            if other == entry.id:
+                yield entry.finding("depends on itself", "remove it", "depends_on", index)
         if "disposition" in entry.broken:
             continue
         if server.disposition is Disposition.MERGE:

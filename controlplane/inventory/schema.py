@@ -268,6 +268,13 @@ class MachineEntry(Strict):
     variables: dict[str, Any] = {}
 
 
+class DemandEntry(Strict):
+    """Who confirmed that a system is needed, and when."""
+
+    confirmed_by: Text
+    confirmed_on: date
+
+
 class SystemEntry(Strict):
     """`kasumi_system`; each of its machines is a `MachineEntry`, checked by itself."""
 
@@ -281,6 +288,7 @@ class SystemEntry(Strict):
     contract_end: date | None = None
     savings: list[SavingEntry] = []
     description: LongText = ""
+    demand: DemandEntry | None = None
     machines: dict[str, Any] = {}
 
 
@@ -321,6 +329,7 @@ class ServerEntry(Strict):
     source: SourceEntry | None = None
     ssh: SshEntry = SshEntry()
     variables: dict[str, Any] = {}
+    depends_on: list[Id] = []
     example: bool = False
 
 

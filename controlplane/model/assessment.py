@@ -60,10 +60,11 @@ class Measured:
 class SizeAdvice:
     """The size wanted, next to what was declared and what measurement alone gives; `stars` 0: declared only."""
 
-    declared: Resources
+    declared: Resources | None
     target: Resources | None
     measured: Resources | None
-    wanted: Resources
+    wanted: Resources | None
+    """None: neither declared nor measured."""
     stars: int
     measurements: tuple[Measured, ...]
     cpu_factor: float
@@ -101,6 +102,8 @@ class Outcome:
 
     rule: str
     reading: Reading
+    severity: Severity
+    """Of this outcome for what becomes of the server: critical only where it blocks."""
     details: tuple[str, ...] = ()
     waived_by: str = ""
     waived_because: str = ""

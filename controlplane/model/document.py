@@ -1,4 +1,4 @@
-"""Values to JSON documents and back: canonical bytes, digest, and strict reading of a plan written earlier.
+"""Values to JSON documents and back: canonical bytes, digest, and strict reading of a plan or an assessment written earlier.
 
 Canonical means sorted keys, no insignificant blanks, UTF-8, `\\n` at the end; a document's digest is the SHA-256 of
 these bytes. Unknown keys and unknown schema versions are refused, never dropped.
@@ -8,14 +8,17 @@ import dataclasses
 import hashlib
 import json
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from controlplane.errors import KasumiError
+from controlplane.model.assessment import ASSESSMENT_SCHEMA_VERSION, Assessment
 from controlplane.model.plan import PLAN_SCHEMA_VERSION, Plan
 
+_Document = TypeVar("_Document", Plan, Assessment)
 _PLAN = TypeAdapter(Plan)
+_ASSESSMENT = TypeAdapter(Assessment)
 
 
 def to_data(value: object) -> Any:
@@ -45,8 +48,7 @@ def digest(value: object) -> str:
 
 def plan_to_json(plan: Plan) -> str:
     """The plan as a readable file: indented, sorted, with its own digest as first key."""
-    document = {"digest": digest(plan), **to_data(plan)}
-    return json.dumps(document, ensure_ascii=False, sort_keys=True, indent=1) + "\n"
+    return _to_json(plan)
 
 
 def plan_from_json(text: str, where: str) -> Plan:
@@ -54,29 +56,55 @@ def plan_from_json(text: str, where: str) -> Plan:
 
     Raises KasumiError when it is not JSON, of another schema version, changed by hand (digest differs), or malformed.
     """
+    return _from_json(text, where, _PLAN, PLAN_SCHEMA_VERSION, _Words("plan", "make one with `kasumi plan -o FILE`", "plan again"))
+
+
+def assessment_to_json(assessment: Assessment) -> str:
+    """The assessment as a readable file, as a plan is."""
+    return _to_json(assessment)
+
+
+def assessment_from_json(text: str, where: str) -> Assessment:
+    """Read an assessment file; `where` names it in errors. Raises KasumiError as `plan_from_json` does."""
+    words = _Words("assessment", "make one with `kasumi assess -o FILE`", "assess again")
+    return _from_json(text, where, _ASSESSMENT, ASSESSMENT_SCHEMA_VERSION, words)
+
+
+class _Words(NamedTuple):
+    """How errors name a kind of document, how it is made, and made anew."""
+
+    kind: str
+    make: str
+    again: str
+
+
+def _to_json(value: object) -> str:
+    document = {"digest": digest(value), **to_data(value)}
+    return json.dumps(document, ensure_ascii=False, sort_keys=True, indent=1) + "\n"
+
+
+def _from_json(text: str, where: str, adapter: TypeAdapter[_Document], version: int, words: _Words) -> _Document:
+    kind, make, again = words
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
-        raise KasumiError(
-            f"{where}:{error.lineno}:{error.colno}: not a plan: {error.msg}; make one with `kasumi plan -o FILE`"
-        ) from None
+        raise KasumiError(f"{where}:{error.lineno}:{error.colno}: not a {kind}: {error.msg}; {make}") from None
     if not isinstance(document, dict) or "schema_version" not in document:
-        raise KasumiError(f"{where}: not a plan: no schema_version; make one with `kasumi plan -o FILE`")
-    version = document["schema_version"]
-    if version != PLAN_SCHEMA_VERSION:
+        raise KasumiError(f"{where}: not a {kind}: no schema_version; {make}")
+    if document["schema_version"] != version:
         raise KasumiError(
-            f"{where}: plan schema version {version}, this kasumi reads {PLAN_SCHEMA_VERSION}; plan again with this version"
+            f"{where}: {kind} schema version {document['schema_version']}, this kasumi reads {version}; {again} with this version"
         )
     stated = document.pop("digest", None)
     try:
-        plan = _PLAN.validate_python(document)
+        value = adapter.validate_python(document)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise KasumiError(f"{where}: {place}: {first['msg']}; a plan is never edited by hand: plan again") from None
-    unknown = sorted(set(document) - {f.name for f in dataclasses.fields(Plan)})
+        raise KasumiError(f"{where}: {place}: {first['msg']}; a {kind} is never edited by hand: {again}") from None
+    unknown = sorted(set(document) - {f.name for f in dataclasses.fields(value)})
     if unknown:
-        raise KasumiError(f"{where}: unknown key {unknown[0]!r}; it was written by another version: plan again")
-    if stated != digest(plan):
-        raise KasumiError(f"{where}: the content does not match its digest; a plan is never edited by hand: plan again")
-    return plan
+        raise KasumiError(f"{where}: unknown key {unknown[0]!r}; it was written by another version: {again}")
+    if stated != digest(value):
+        raise KasumiError(f"{where}: the content does not match its digest; a {kind} is never edited by hand: {again}")
+    return value

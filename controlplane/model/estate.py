@@ -72,6 +72,14 @@ class LibvirtSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmation:
+    """That a named contact confirmed on a date that a system is needed."""
+
+    by: str
+    on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerValue:
     """What one cell of an imported ledger says about one field of `model/facts.py`.
 
@@ -103,7 +111,8 @@ class Server:
     """One existing machine, physical, virtual or of unknown kind. `size` is declared by its ledger, `target` the size wanted
     after the move. A ledger that does not state all of a size leaves it None; `ledger` holds what it does state.
 
-    `into` is the id of the wanted machine that takes over a merged server. `example` marks data made up for illustration.
+    `into` is the id of the wanted machine that takes over a merged server; `depends_on` are ids of servers it cannot work
+    without, whether or not anybody saw them talk. `example` marks data made up for illustration.
     """
 
     id: str
@@ -125,6 +134,7 @@ class Server:
     source: LibvirtSource | None = None
     ssh: SshAccess = SshAccess()
     variables: dict[str, object] = field(default_factory=dict, hash=False)
+    depends_on: tuple[str, ...] = ()
     example: bool = False
     ledger: tuple[LedgerValue, ...] = ()
 
@@ -165,6 +175,8 @@ class System:
     contract_end: date | None = None
     savings: tuple[Saving, ...] = ()
     description: str = ""
+    demand: Confirmation | None = None
+    """None: nobody has confirmed that it is needed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
