@@ -5,22 +5,22 @@ server, so that the samples of one server only are in memory.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import ceil
 
 from controlplane.assessment.activity import ghost_reason, is_idle
-from controlplane.assessment.comparing import GATING
+from controlplane.assessment.comparing import COMPARED, GATING
 from controlplane.assessment.dependencies import graph_of
 from controlplane.assessment.disposition import Case, fate_of
 from controlplane.assessment.functions import FUNCTIONS, functions_of, has_database, in_several_ministries, outside_listeners
-from controlplane.assessment.names import names_of, overlaps_of
+from controlplane.assessment.names import LATE, Overlaps, names_of, overlaps_of
 from controlplane.assessment.processors import core_speed
 from controlplane.assessment.readiness import RuleResult, outcomes_of, readiness_of
 from controlplane.assessment.shipped import MOVES, Knowledge, support_of
 from controlplane.assessment.sizing import KnownSize, size_server
-from controlplane.assessment.truth import FieldTruth, ServerTruth, shown
+from controlplane.assessment.truth import FieldTruth, ServerTruth, shown, truth_of
 from controlplane.model.assessment import (
     AssessedMinistry,
     AssessedServer,
@@ -36,11 +36,16 @@ from controlplane.model.assessment import (
 )
 from controlplane.model.decision import RULE_PREFIX, Decision
 from controlplane.model.estate import Estate, Ministry, Server, System
+from controlplane.model.facts import Value
 from controlplane.model.finding import Severity
 from controlplane.model.resources import Resources, total
 from controlplane.model.series import Dimension, Series
 
 ServerSeries = Mapping[Dimension, Series]
+_ASKED_LATER = frozenset(
+    (*COMPARED, "cpu.model", "cpu.mhz", "connections", "listeners", "cluster", "databases", "ntp.offset_seconds", "certificates")
+)
+"""Fields that are asked for after a server's rules were evaluated; the others are let go, server by server."""
 _LOGIN_AND_MONITORING = frozenset({22, 111, 161, 5666, 9100, 10050})
 """Every server has these beside its function."""
 
@@ -56,25 +61,36 @@ class _Looked:
 
 def assess(
     estate: Estate,
-    truths: Mapping[str, ServerTruth],
+    collected: Iterable[ServerTruth],
     series: Iterable[tuple[str, ServerSeries]],
     decisions: Sequence[Decision],
     knowledge: Knowledge,
     policy: SizingPolicy,
     as_of: date,
 ) -> Assessment:
-    """The assessment of a whole estate. `truths` holds every server of the estate; series of other servers are passed over."""
-    sizes = {server_id: _size(estate.servers[server_id], truths[server_id], given, knowledge, policy)
-             for server_id, given in series if server_id in estate.servers}  # fmt: skip
+    """The assessment of a whole estate; a server that nobody speaks of is assessed as unknown, other servers are passed over."""
+    early = [rule for rule in knowledge.rules if not rule.when.names & LATE]
+    late = [rule for rule in knowledge.rules if rule.when.names & LATE]
+    asked_later = _ASKED_LATER.union(*(rule.when.names for rule in late))
+    truths: dict[str, ServerTruth] = {}
+    results: dict[str, tuple[RuleResult, ...]] = {}
+    for truth in _of_all_servers(estate, collected):
+        names = _names(truth, estate, knowledge, as_of, None)
+        results[truth.server] = readiness_of(early, names)
+        truths[truth.server] = truth.only(asked_later)
+    sizes = {
+        server_id: _size(estate.servers[server_id], truths[server_id], given, knowledge, policy)
+        for server_id, given in series
+        if server_id in estate.servers
+    }
     overlaps = overlaps_of(estate, truths)
     looked: dict[str, _Looked] = {}
     for server_id, server in sorted(estate.servers.items()):
         truth = truths[server_id]
-        support = support_of(truth.value("os.id"), truth.value("os.version"), knowledge.support)
-        names = names_of(server, truth, estate, support_until=support.until if support else None, as_of=as_of, overlaps=overlaps)
+        of_all = readiness_of(late, _names(truth, estate, knowledge, as_of, overlaps)) if late else ()
         looked[server_id] = _Looked(
             size=sizes.get(server_id) or _size(server, truth, {}, knowledge, policy),
-            results=readiness_of(knowledge.rules, names),
+            results=tuple(sorted((*results[server_id], *of_all), key=lambda result: result.rule.text.id)),
             functions=functions_of(truth, estate.systems[server.system]),
         )
     graph = graph_of(estate, truths)
@@ -117,6 +133,33 @@ def assess(
         servers=servers,
         graph=graph,
     )
+
+
+def rule_results(
+    estate: Estate, collected: Iterable[ServerTruth], server_id: str, knowledge: Knowledge, as_of: date
+) -> tuple[RuleResult, ...]:  # fmt: skip
+    """How every rule comes out for one server, given the truth of all."""
+    late = {"addresses"}
+    truths = {
+        truth.server: truth if truth.server == server_id else truth.only(late) for truth in _of_all_servers(estate, collected)
+    }
+    return readiness_of(knowledge.rules, _names(truths[server_id], estate, knowledge, as_of, overlaps_of(estate, truths)))
+
+
+def _of_all_servers(estate: Estate, collected: Iterable[ServerTruth]) -> Iterator[ServerTruth]:
+    unheard = set(estate.servers)
+    for truth in collected:
+        if truth.server in unheard:
+            unheard.discard(truth.server)
+            yield truth
+    for server_id in sorted(unheard):
+        yield truth_of(server_id, ())
+
+
+def _names(truth: ServerTruth, estate: Estate, knowledge: Knowledge, as_of: date, overlaps: Overlaps | None) -> dict[str, Value]:
+    support = support_of(truth.value("os.id"), truth.value("os.version"), knowledge.support)
+    until = support.until if support is not None else None
+    return names_of(estate.servers[truth.server], truth, estate, support_until=until, as_of=as_of, overlaps=overlaps)
 
 
 def _size(server: Server, truth: ServerTruth, series: ServerSeries, knowledge: Knowledge, policy: SizingPolicy) -> SizeAdvice:

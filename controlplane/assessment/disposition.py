@@ -118,7 +118,7 @@ def _moved(case: Case) -> _Advice:
     if rehost and replatform:
         return _Advice(
             disposition=Disposition.RETAIN,
-            reasons=tuple(f"it cannot move: {text.what}" for text in (*rehost, *replatform) if text in replatform),
+            reasons=tuple(f"it cannot move: {text.what}" for text in replatform),
             would_change=tuple(dict.fromkeys(text.remedy for text in replatform)),
         )
     if rehost or (old and not replatform):
@@ -151,7 +151,7 @@ def _decided(case: Case, advised: Disposition) -> tuple[Disposition, str, str, t
         chosen = Disposition(str(decision.value["disposition"]))
         return chosen, decision.actor, str(decision.value.get("into") or ""), (f"{decision.actor} decided: {decision.reason}",)
     if advised is server.disposition:
-        return advised, "assessment", server.into, ()
+        return advised, "assessment" if case.seen else "inventory", server.into, ()
     if server.reason:
         return (
             server.disposition,

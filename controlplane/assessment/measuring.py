@@ -54,7 +54,7 @@ def measure(series: Series, policy: SizingPolicy) -> Measured:
     notes: list[str] = []
     chosen = values[mask]
     if work and not len(chosen):
-        chosen = values[present]
+        mask, chosen = present, values[present]
         notes.append("no sample lies in the business window; all hours are used")
     outside = values[present & ~grid.window] if work else chosen
     count = int(np.count_nonzero(present))
@@ -65,7 +65,7 @@ def measure(series: Series, policy: SizingPolicy) -> Measured:
             f"busier outside the business window: {_round(typical_outside)} against {_round(typical)}; "
             "widen the window if that work must not slow down"
         )
-    days_seen, growth = _trend(values, mask if len(chosen) else present, grid)
+    days_seen, growth = _trend(values, mask, grid)
     level = _last_level(values, present, grid) if series.dimension is Dimension.DISK_USED_MIB else typical
     added = min(max(growth, 0.0) * policy.growth_days, level * _MOST_GROWTH)
     wanted = (level + added) * policy.comfort_factor
@@ -73,7 +73,7 @@ def measure(series: Series, policy: SizingPolicy) -> Measured:
         wanted = max(wanted, peak)
     share = min(1.0, count * step / (policy.days * _DAY))
     if days_seen < _FEWEST_TREND_DAYS:
-        notes.append(f"{days_seen} days are too few for a trend, wanted {_FEWEST_TREND_DAYS}")
+        notes.append(f"days with samples: {days_seen}, too few for a trend, wanted {_FEWEST_TREND_DAYS}")
     return Measured(
         dimension=series.dimension.value,
         source=series.source.value,

@@ -17,10 +17,16 @@ _OF_SERVER = ("kind", "disposition", "os", "system", "ministry", "study_class", 
 _DERIVED = {
     "derived.os_support_days_left": "days until general support of the operating system ends; negative when it has ended",
     "derived.clock_skew_seconds": "how far its clock is off, without sign",
+    "derived.uptime_days": "whole days since the last boot",
     "derived.address_overlaps": "[{address, network, ministry}]: private networks of its own that another ministry uses too",
 }
 _LISTED = re.compile(r"^\[\{([^}]*)\}\]")
+_MOST_SECONDS = 1e10
+"""Three hundred years; what claims to run longer has a broken clock."""
 _ADDED_KEYS = {"certificates": ("days_left",)}
+
+LATE = frozenset({"derived.address_overlaps"})
+"""Names that rest on what is known of all servers."""
 
 NAMES: dict[str, str] = {
     **CATALOGUE,
@@ -44,9 +50,18 @@ def keys_of(name: str) -> frozenset[str]:
 
 
 def names_of(
-    server: Server, truth: ServerTruth, estate: Estate, *, support_until: date | None, as_of: date, overlaps: "Overlaps"
+    server: Server,
+    truth: ServerTruth,
+    estate: Estate,
+    *,
+    support_until: date | None,
+    as_of: date,
+    overlaps: "Overlaps | None" = None,
 ) -> dict[str, Value]:
-    """Names with a value for one server; a name that is absent is unknown."""
+    """Names with a value for one server; a name that is absent is unknown.
+
+    Without `overlaps` the names of `LATE` have no value: they need what is known of all servers.
+    """
     system = estate.systems[server.system]
     names: dict[str, Value] = {name: known.value for name, known in truth.fields.items()}
     names |= {
@@ -65,10 +80,13 @@ def names_of(
     offset = truth.value("ntp.offset_seconds")
     if isinstance(offset, int | float) and not isinstance(offset, bool):
         names["derived.clock_skew_seconds"] = abs(offset)
+    uptime = truth.value("boot.uptime_seconds")
+    if isinstance(uptime, int | float) and not isinstance(uptime, bool) and abs(uptime) < _MOST_SECONDS:
+        names["derived.uptime_days"] = int(uptime // 86_400)
     certificates = truth.value("certificates")
     if isinstance(certificates, list):
         names["certificates"] = [_with_days_left(item, as_of) for item in certificates]
-    if "addresses" in truth.fields:
+    if overlaps is not None and "addresses" in truth.fields:
         names["derived.address_overlaps"] = overlaps.of(system.ministry, networks_of(truth))
     return names
 

@@ -40,7 +40,7 @@ def readiness_of(rules: Sequence[Rule], names: Mapping[str, Value]) -> tuple[Rul
             results.append(RuleResult(rule=rule, reading=Reading.UNKNOWN, details=tuple(sorted(met.names)), seen=""))
         elif met:
             things = sorted({shown(item) for item in found}) or [
-                f"{name}: {shown(names[name])}" for name in sorted(rule.when.names) if name in names
+                f"{name} {shown(names[name])}" for name in rule.show or sorted(rule.when.names) if name in names
             ]
             details = (*things[:_SHOWN], f"and {len(things) - _SHOWN} more") if len(things) > _SHOWN else tuple(things)
             results.append(RuleResult(rule=rule, reading=Reading.MET, details=details, seen=digest(things)))

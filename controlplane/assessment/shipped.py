@@ -33,6 +33,7 @@ class _RuleEntry(Strict):
     id: Id
     severity: Annotated[Severity, Field(strict=False)]
     when: Text
+    show: list[Text] = Field(default_factory=list)
     what: _Both
     remedy: _Both
     blocks: list[Literal["rehost", "replatform", "merge"]] = Field(default_factory=list)
@@ -58,6 +59,8 @@ class Rule:
 
     text: RuleText
     when: Expression
+    show: tuple[str, ...] = ()
+    """Names whose values say most about it; empty: what was found, or what it asks for."""
     blocks: frozenset[Disposition]
 
 
@@ -151,12 +154,19 @@ def _rule(document: Document, path: KeyPath, value: object, findings: list[Findi
         where = (*path, "when")
         findings.append(_within(document, where, entry.when, error.offset).finding(where, str(error), "correct the expression"))
         return None
+    for index, name in enumerate(entry.show):
+        if not is_name(name):
+            where = (*path, "show", index)
+            findings.append(document.place(where).finding(where, f"no fact {name!r}", "name facts that exist"))
+            return None
     blocks = frozenset(Disposition(one) for one in entry.blocks) or frozenset(MOVES)
     text = RuleText(
         id=entry.id, severity=entry.severity, what=entry.what.en, what_ja=entry.what.ja, remedy=entry.remedy.en,
         remedy_ja=entry.remedy.ja,
     )  # fmt: skip
-    return Rule(text=text, when=when, blocks=blocks if entry.severity is Severity.CRITICAL else frozenset())
+    return Rule(
+        text=text, when=when, show=tuple(entry.show), blocks=blocks if entry.severity is Severity.CRITICAL else frozenset()
+    )
 
 
 def _within(document: Document, path: KeyPath, text: str, offset: int) -> Place:

@@ -5,7 +5,7 @@ named person accepts a value; the acceptance holds while the sources say what th
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -74,6 +74,10 @@ class ServerTruth:
         """True when the server itself answered at the latest look."""
         return self.answer in _HEARD
 
+    def only(self, names: Container[str]) -> "ServerTruth":
+        """The same without fields that nobody will ask for any more: a server's packages alone are 100 KB."""
+        return dataclasses.replace(self, fields={name: known for name, known in self.fields.items() if name in names})
+
     @property
     def contradictions(self) -> tuple[FieldTruth, ...]:
         """The contradicted fields, accepted ones too, by name."""
@@ -119,16 +123,16 @@ def contradiction_findings(truth: ServerTruth) -> tuple[Finding, ...]:
     return tuple(_finding(truth.server, known) for known in truth.contradictions)
 
 
-def in_the_way(truths: Mapping[str, ServerTruth], estate: Estate) -> tuple[Finding, ...]:
+def in_the_way(truths: Iterable[ServerTruth], estate: Estate) -> tuple[Finding, ...]:
     """The critical contradictions of servers of which a plan makes machines: no plan until they are resolved or accepted."""
     moving = {Disposition.REHOST, Disposition.REPLATFORM, Disposition.MERGE}
-    found = [
+    return tuple(
         finding
-        for server_id, truth in sorted(truths.items())
-        if server_id in estate.servers and estate.servers[server_id].disposition in moving
+        for truth in truths
+        if truth.server in estate.servers and estate.servers[truth.server].disposition in moving
         for finding in contradiction_findings(truth)
-    ]
-    return tuple(finding for finding in found if finding.severity is Severity.CRITICAL)
+        if finding.severity is Severity.CRITICAL
+    )
 
 
 def _field_truth(name: str, facts: tuple[Fact, ...], decision: Decision | None) -> FieldTruth:

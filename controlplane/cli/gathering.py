@@ -1,5 +1,6 @@
 """Gathers what the planner is given: the inventory, the accepted plan, images, keys, and a look at all hosts or none."""
 
+from dataclasses import replace
 from typing import Any
 
 import typer
@@ -10,6 +11,7 @@ from controlplane.errors import KasumiError
 from controlplane.execution.inputs import authorized_keys, believed_images, planned_images
 from controlplane.execution.observe import observe_hosts, targets_of_estate
 from controlplane.model.plan import Plan
+from controlplane.planning.assessed import as_assessed
 from controlplane.planning.believed import believed_observation
 from controlplane.planning.facts import believed_hosts
 from controlplane.planning.inputs import PlanInputs
@@ -48,4 +50,5 @@ def gather_for(plan: Plan, name: str, session: Session, *, offline: bool) -> Pla
         )
     if believed_hosts(plan) and not offline:
         say("the plan was made offline: hosts are believed as declared")
-    return gather(session, offline=offline or bool(believed_hosts(plan)))
+    inputs = gather(session, offline=offline or bool(believed_hosts(plan)))
+    return replace(inputs, estate=as_assessed(inputs.estate, plan.inputs))

@@ -2,26 +2,36 @@
 
 import os
 import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
 
 from controlplane.cli.diagnosis import diagnosis
-from controlplane.cli.gathering import OFFLINE_OPTION, gather
 from controlplane.cli.named_plan import named_plan
+from controlplane.assessment.truth import in_the_way
+from controlplane.cli.gathering import OFFLINE_OPTION, gather
+from controlplane.cli.kept_assessment import read_assessment
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
 from controlplane.cli.output import say
 from controlplane.cli.plan_view import counts, show_plan
 from controlplane.cli.session import Session
-from controlplane.errors import ExitCode, KasumiError
 from controlplane.model.document import digest, plan_to_json
-from controlplane.model.finding import Severity
+from controlplane.errors import ExitCode, KasumiError, RefusedError
+from controlplane.execution.assessing import truths
+from controlplane.model.estate import Estate
+from controlplane.model.finding import Finding, Severity
+from controlplane.model.plan import Facts, Plan
+from controlplane.planning.assessed import as_assessed, assessment_findings, assessment_inputs, inputs_now, rested_on
 from controlplane.planning.checks import check_plan
 from controlplane.planning.difference import diff_plans
 from controlplane.planning.infeasible import InfeasiblePlan
 from controlplane.planning.rebase import rebased
 
 STDOUT = Path("-")
+_SHOWN_FINDINGS = 20
 
 
 def plan(
@@ -29,19 +39,26 @@ def plan(
     rebase: str = typer.Option(
         "", "--rebase", metavar="PLAN", help="Change this plan as little as needed: what is still valid stays as it is."
     ),
+    assessment: OptionalPath = typer.Option(
+        None, "--assessment", metavar="FILE", help="Plan with the sizes and dispositions of an assessment.", dir_okay=False
+    ),
     offline: bool = OFFLINE_OPTION,
     home: OptionalPath = HOME_OPTION,
     inventory: OptionalPath = INVENTORY_OPTION,
 ) -> int:
     """Look at all hosts, decide everything, check it, and write the plan to a file. Changes nothing on any host.
 
-    Exit codes: 0 written, 1 there is no plan or a check forbids it (no file is written).
+    Exit codes: 0 written, 1 there is no plan or a check forbids it (no file is written), 5 facts contradict each other, or the
+    assessment is of another inventory or has blockers.
     """
     session = Session(home=home, inventory=inventory)
     inputs = gather(session, offline=offline)
     old = named_plan(rebase, session) if rebase else None
+    taken = _taken(assessment, old, session)
+    inputs = replace(inputs, estate=as_assessed(inputs.estate, taken))
+    _refuse_doubtful(session, inputs.estate)
     try:
-        made = rebased(old, inputs) if old is not None else inputs.plan()
+        made = rested_on(rebased(old, inputs) if old is not None else inputs.plan(), taken)
     except InfeasiblePlan as infeasible:
         raise KasumiError(diagnosis(infeasible, inputs)) from None
     findings = check_plan(made, inputs.estate, inputs.observation)
@@ -62,6 +79,28 @@ def plan(
     next_move = "made offline, so it cannot be applied" if offline else f"`kasumi apply {out}` carries it out"
     say(f"written to {out}; {next_move}")
     return ExitCode.DONE
+
+
+def _taken(file: Path | None, old: Plan | None, session: Session) -> dict[str, Facts]:
+    """What the plan takes from an assessment, or a rebased one took already; else nothing. Raises RefusedError."""
+    if file is None:
+        return inputs_now(session.estate, old.inputs) if old is not None else {}
+    assessment = read_assessment(file)
+    _refuse(assessment_findings(assessment, session.estate), f"{file} cannot be planned on")
+    return assessment_inputs(assessment, session.estate)
+
+
+def _refuse_doubtful(session: Session, estate: Estate) -> None:
+    """No plan on facts that contradict each other, for the servers of which machines are made. Raises RefusedError."""
+    found = in_the_way(truths(estate, session.store, as_of=datetime.now(UTC).date()), estate)
+    _refuse(found, "there is no plan on contradicted facts")
+
+
+def _refuse(findings: Sequence[Finding], what: str) -> None:
+    if findings:
+        shown = [f"  {finding}" for finding in findings[:_SHOWN_FINDINGS]]
+        more = [f"  and {len(findings) - _SHOWN_FINDINGS} more"] if len(findings) > _SHOWN_FINDINGS else []
+        raise RefusedError("\n".join((f"{what} ({len(findings)} critical); no file was written", *shown, *more)))
 
 
 def write_whole(file: Path, text: str) -> None:

@@ -9,6 +9,7 @@ from controlplane.model.drift import Drift
 from controlplane.model.estate import Estate
 from controlplane.model.observed import Observation
 from controlplane.model.plan import Plan
+from controlplane.planning.assessed import as_assessed, inputs_now
 from controlplane.planning.facts import input_facts, moved_facts
 from controlplane.planning.inputs import PlanInputs
 from controlplane.planning.staleness import Staleness, Validity, staleness
@@ -19,10 +20,11 @@ _SHOWN = 20
 def refuse_stale(plan: Plan, estate: Estate, before: Observation, accepted: Plan | None, memory: Memory) -> None:
     """Raises RefusedError when a fact that the plan rests on is not as it was."""
     images, keys = planned_images(estate), authorized_keys(estate)
-    moved = moved_facts(plan, input_facts(estate, before, images, keys))
+    wanted = as_assessed(estate, plan.inputs)
+    moved = moved_facts(plan, input_facts(wanted, before, images, keys) | inputs_now(estate, plan.inputs))
     if not moved:
         return
-    inputs = PlanInputs(estate=estate, observation=before, parent=accepted, images=images, authorized_keys=keys)
+    inputs = PlanInputs(estate=wanted, observation=before, parent=accepted, images=images, authorized_keys=keys)
     raise RefusedError(stale_text(staleness(plan, moved, inputs), differences(plan, before, memory)))
 
 

@@ -56,7 +56,9 @@ def plan_from_json(text: str, where: str) -> Plan:
 
     Raises KasumiError when it is not JSON, of another schema version, changed by hand (digest differs), or malformed.
     """
-    return _from_json(text, where, _PLAN, PLAN_SCHEMA_VERSION, _Words("plan", "make one with `kasumi plan -o FILE`", "plan again"))
+    return _from_json(
+        text, where, _PLAN, PLAN_SCHEMA_VERSION, _Words("a plan", "make one with `kasumi plan -o FILE`", "plan again")
+    )
 
 
 def assessment_to_json(assessment: Assessment) -> str:
@@ -66,7 +68,7 @@ def assessment_to_json(assessment: Assessment) -> str:
 
 def assessment_from_json(text: str, where: str) -> Assessment:
     """Read an assessment file; `where` names it in errors. Raises KasumiError as `plan_from_json` does."""
-    words = _Words("assessment", "make one with `kasumi assess -o FILE`", "assess again")
+    words = _Words("an assessment", "make one with `kasumi assess -o FILE`", "assess again")
     return _from_json(text, where, _ASSESSMENT, ASSESSMENT_SCHEMA_VERSION, words)
 
 
@@ -88,12 +90,12 @@ def _from_json(text: str, where: str, adapter: TypeAdapter[_Document], version: 
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
-        raise KasumiError(f"{where}:{error.lineno}:{error.colno}: not a {kind}: {error.msg}; {make}") from None
+        raise KasumiError(f"{where}:{error.lineno}:{error.colno}: not {kind}: {error.msg}; {make}") from None
     if not isinstance(document, dict) or "schema_version" not in document:
-        raise KasumiError(f"{where}: not a {kind}: no schema_version; {make}")
+        raise KasumiError(f"{where}: not {kind}: no schema_version; {make}")
     if document["schema_version"] != version:
         raise KasumiError(
-            f"{where}: {kind} schema version {document['schema_version']}, this kasumi reads {version}; {again} with this version"
+            f"{where}: {kind.partition(' ')[2]} schema version {document['schema_version']}, this kasumi reads {version}; {again} with this version"
         )
     stated = document.pop("digest", None)
     try:
@@ -101,10 +103,10 @@ def _from_json(text: str, where: str, adapter: TypeAdapter[_Document], version: 
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise KasumiError(f"{where}: {place}: {first['msg']}; a {kind} is never edited by hand: {again}") from None
+        raise KasumiError(f"{where}: {place}: {first['msg']}; {kind} is never edited by hand: {again}") from None
     unknown = sorted(set(document) - {f.name for f in dataclasses.fields(value)})
     if unknown:
         raise KasumiError(f"{where}: unknown key {unknown[0]!r}; it was written by another version: {again}")
     if stated != digest(value):
-        raise KasumiError(f"{where}: the content does not match its digest; a {kind} is never edited by hand: {again}")
+        raise KasumiError(f"{where}: the content does not match its digest; {kind} is never edited by hand: {again}")
     return value

@@ -137,6 +137,8 @@ class Server:
     depends_on: tuple[str, ...] = ()
     example: bool = False
     ledger: tuple[LedgerValue, ...] = ()
+    target_reason: str = ""
+    """Why this target, where an assessment set it; empty for one that the inventory states."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

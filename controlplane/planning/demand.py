@@ -162,10 +162,15 @@ def _from_server(server: Server, estate: Estate, system: System) -> tuple[Draft 
 def _size(server: Server, rehost: bool) -> tuple[Resources, str] | None:
     """The size to plan and why, or None where nothing states one; of a disk that moves as it is, the declared size counts."""
     if server.size is None:
-        return None if rehost or server.target is None else (server.target, f"the target of server {server.id}, none declared")
+        return (
+            None
+            if rehost or server.target is None
+            else (server.target, f"{server.target_reason or f'the target of server {server.id}'}, none declared")
+        )
     if server.target is None:
         return server.size, "as the ledger declares; no target is stated"
-    target, why = server.target, f"the target of server {server.id}, declared {_size_text(server.size)}"
+    reason = server.target_reason or f"the target of server {server.id}"
+    target, why = server.target, f"{reason}, declared {_size_text(server.size)}"
     if rehost and target.disk_gib < server.size.disk_gib:
         return replace(target, disk_gib=server.size.disk_gib), f"{why}; a disk that moves as it is does not shrink"
     return target, why

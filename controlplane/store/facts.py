@@ -4,7 +4,8 @@ The documents are JSON, compressed: a server's packages and accounts are 100 KB 
 """
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 from pydantic import TypeAdapter
 from sqlalchemy import Engine, func, insert, select
@@ -47,6 +48,19 @@ class FactsStore:
     def latest_with_facts(self, estate: str, *, server: str | None = None) -> dict[str, tuple[ServerFacts, ...]]:
         """By server, the last collection of each source that brought facts: what is known although it may be silent now."""
         return self._latest(estate, server, only_with_facts=True)
+
+    def by_server(self, estate: str) -> Iterator[tuple[str, tuple[ServerFacts, ...]]]:
+        """Server after server, of each source the last collection and the last that brought facts; one server in memory."""
+        mine = table.c.estate == estate
+        last = select(func.max(table.c.id)).where(mine).group_by(table.c.server, table.c.source)
+        good = select(func.max(table.c.id)).where(mine, table.c.has_facts == 1).group_by(table.c.server, table.c.source)
+        query = (
+            select(table.c.server, table.c.document).where(table.c.id.in_(last.union(good))).order_by(table.c.server, table.c.id)
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execution_options(yield_per=200).execute(query)
+            for server, group in groupby(rows, key=lambda row: str(row.server)):
+                yield server, tuple(_DOCUMENT.validate_json(zlib.decompress(row.document)) for row in group)
 
     def count(self, estate: str, server: str) -> int:
         """How many collections of a server are kept."""

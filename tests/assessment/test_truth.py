@@ -116,7 +116,7 @@ def test_a_server_that_did_not_answer_is_known_from_its_ledger_alone():
 def test_only_servers_that_become_machines_stop_a_plan():
     def truths_and_estate(disposition):
         made = estate([host("hv1")], systems=[system("s")], servers=[server("db1", "s", disposition)])
-        return {"db1": truth_of("db1", [LEDGER, SEEN])}, made
+        return [truth_of("db1", [LEDGER, SEEN])], made
 
     assert [finding.where for finding in in_the_way(*truths_and_estate(Disposition.REHOST))] == [
         "server db1: memory.total_mib",

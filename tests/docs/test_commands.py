@@ -36,7 +36,7 @@ def test_every_make_target_in_a_page_exists():
             assert target in targets, f"{page.name}: make {target}"
 
 
-@pytest.mark.parametrize("verb", [(), ("inventory",), ("migrate",), ("lab",)])
+@pytest.mark.parametrize("verb", [(), ("inventory",), ("migrate",), ("lab",), ("report",)])
 def test_without_arguments_the_help_is_shown_as_a_usage_error(verb):
     done = subprocess.run([KASUMI, *verb], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (64, "")
