@@ -8,6 +8,7 @@ unknown, and unknown stays unknown through every operator that depends on it (Kl
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from controlplane.assessment.patterns import like
 from controlplane.model.facts import Value
@@ -16,6 +17,9 @@ MAX_LENGTH = 2_000
 MAX_DEPTH = 50
 _MAX_ITEMS = 10_000
 """Of one list a rule looks at; a list that is longer is cut, which is said by the item that stands for the rest."""
+
+_REMEMBERED = 20_000
+"""Texts of each list of choices: ten thousand servers have the same few thousand packages."""
 
 _TOKEN = re.compile(
     r"""(?P<blank>\s+)|(?P<number>\d+(?:\.\d+)?)|(?P<string>"[^"\\\n]*")|(?P<sign><=|>=|==|!=|<|>|\(|\)|\[|\]|,)|(?P<word>[A-Za-z_][A-Za-z0-9_.]*)"""
@@ -334,8 +338,14 @@ def _number(value: Value) -> float:
 
 
 def _among(left: Node, choices: list[Value], same: Callable[[Value, Value], bool]) -> Node:
+    @lru_cache(maxsize=_REMEMBERED)
+    def text_is_among(text: str) -> bool:
+        return any(same(text, one) for one in choices)
+
     def node(look: Look) -> Result:
         value = left(look)
+        if isinstance(value, str):
+            return text_is_among(value)
         return value if isinstance(value, Unknown) else any(same(value, one) for one in choices)
 
     return node

@@ -117,16 +117,24 @@ class Overlaps:
             if not any(network.subnet_of(one) for one in shared):
                 owners.setdefault(network, set()).add(ministry)
         self._owners = sorted(owners.items(), key=lambda item: (int(item[0].network_address), item[0].prefixlen))
+        self._found: dict[IPv4Network, list[tuple[str, str]]] = {}
 
     def of(self, ministry: str, networks: Iterable[tuple[str, IPv4Network]]) -> list[Value]:
         """Each of the networks that another ministry uses too."""
         return [
-            {"address": address, "network": str(other), "ministry": owner}
+            {"address": address, "network": other, "ministry": owner}
             for address, network in networks
-            for other, owners in self._owners
-            if other.overlaps(network)
-            for owner in sorted(owners - {ministry})
+            for other, owner in self._with(network)
+            if owner != ministry
         ]
+
+    def _with(self, network: IPv4Network) -> list[tuple[str, str]]:
+        """Networks that overlap one, each with an owner; a network has hundreds of servers, so it is looked for once."""
+        if network not in self._found:
+            self._found[network] = [
+                (str(other), owner) for other, owners in self._owners if other.overlaps(network) for owner in sorted(owners)
+            ]
+        return self._found[network]
 
 
 def _with_days_left(item: Value, as_of: date) -> Value:

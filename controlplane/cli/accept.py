@@ -18,7 +18,6 @@ from controlplane.model.decision import RULE_PREFIX, Decision
 from controlplane.model.facts import Value
 
 
-
 def accept(
     server: str = SERVER_ARGUMENT,
     subject: str = typer.Argument(..., metavar="FIELD|rule:ID", help="A contradicted field, or a critical readiness rule."),

@@ -70,7 +70,8 @@ def assess(
     day = as_of.date() if as_of is not None else now.date()
     made = make_assessment(session.estate, session.store, policy=policy, as_of=day, rules=rules)
     text = assessment_to_json(made)
-    session.store.decisions.keep_assessment(made.estate, digest(made), text, now)
+    name = digest(made)
+    session.store.decisions.keep_assessment(made.estate, name, text, now)
     if out == STDOUT:
         typer.echo(text, nl=False)
     else:
@@ -79,7 +80,7 @@ def assess(
         show(made)
     place = f"written to {out}; " if out is not None and out != STDOUT else ""
     named = f"--assessment {out}" if out is not None and out != STDOUT else "--assessment FILE"
-    say(f"assessment {digest(made)[:12]}: {place}`kasumi plan {named}` plans with it, `kasumi report assessment` shows it")
+    say(f"assessment {name[:12]}: {place}`kasumi plan {named}` plans with it, `kasumi report assessment` shows it")
     return ExitCode.DONE
 
 

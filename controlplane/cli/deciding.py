@@ -33,5 +33,3 @@ def withdrawn(session: Session, server: str, subject: str, reason: str, now: dat
         raise RefusedError(f"server {server}: nobody has decided about {subject}; there is nothing to withdraw")
     say(f"server {server}: decision about {subject} withdrawn by {session.actor}; assess again")
     return ExitCode.DONE
-
-

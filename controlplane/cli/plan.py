@@ -9,18 +9,18 @@ from pathlib import Path
 
 import typer
 
-from controlplane.cli.diagnosis import diagnosis
-from controlplane.cli.named_plan import named_plan
 from controlplane.assessment.truth import in_the_way
+from controlplane.cli.diagnosis import diagnosis
 from controlplane.cli.gathering import OFFLINE_OPTION, gather
 from controlplane.cli.kept_assessment import read_assessment
+from controlplane.cli.named_plan import named_plan
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
 from controlplane.cli.output import say
 from controlplane.cli.plan_view import counts, show_plan
 from controlplane.cli.session import Session
-from controlplane.model.document import digest, plan_to_json
 from controlplane.errors import ExitCode, KasumiError, RefusedError
 from controlplane.execution.assessing import truths
+from controlplane.model.document import digest, plan_to_json
 from controlplane.model.estate import Estate
 from controlplane.model.finding import Finding, Severity
 from controlplane.model.plan import Facts, Plan

@@ -38,12 +38,20 @@ def to_data(value: object) -> Any:
 
 def canonical(value: object) -> bytes:
     """The canonical bytes of a value."""
-    return (json.dumps(to_data(value), ensure_ascii=False, sort_keys=True, separators=(",", ":")) + "\n").encode()
+    return _canonical(to_data(value))
+
+
+def _canonical(data: Any) -> bytes:
+    return (json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":")) + "\n").encode()
 
 
 def digest(value: object) -> str:
     """SHA-256 (hex) of the canonical bytes."""
-    return hashlib.sha256(canonical(value)).hexdigest()
+    return _digest(to_data(value))
+
+
+def _digest(data: Any) -> str:
+    return hashlib.sha256(_canonical(data)).hexdigest()
 
 
 def plan_to_json(plan: Plan) -> str:
@@ -62,8 +70,13 @@ def plan_from_json(text: str, where: str) -> Plan:
 
 
 def assessment_to_json(assessment: Assessment) -> str:
-    """The assessment as a readable file, as a plan is."""
-    return _to_json(assessment)
+    """The assessment as a file with its own digest as a key, and each item of its lists, such as a server, on one line.
+
+    Ten thousand servers are written in a few seconds so, and a text tool can compare two files.
+    """
+    data = to_data(assessment)
+    lines = [f" {json.dumps(key)}: {_item_lines(value)}" for key, value in sorted({"digest": _digest(data), **data}.items())]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def assessment_from_json(text: str, where: str) -> Assessment:
@@ -80,8 +93,16 @@ class _Words(NamedTuple):
     again: str
 
 
+def _item_lines(value: Any) -> str:
+    def compact(part: Any) -> str:
+        return json.dumps(part, ensure_ascii=False, sort_keys=True)
+
+    return "[\n  " + ",\n  ".join(map(compact, value)) + "\n ]" if isinstance(value, list) and value else compact(value)
+
+
 def _to_json(value: object) -> str:
-    document = {"digest": digest(value), **to_data(value)}
+    data = to_data(value)
+    document = {"digest": _digest(data), **data}
     return json.dumps(document, ensure_ascii=False, sort_keys=True, indent=1) + "\n"
 
 
