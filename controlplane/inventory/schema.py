@@ -120,6 +120,7 @@ class Strict(BaseModel):
         "cidr": _STAND_IN_ADDRESS,
         "format": "raw",
         "file": "/-",
+        "confirmed_on": date(1970, 1, 1),
     }
 
 
