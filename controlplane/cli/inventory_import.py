@@ -14,7 +14,6 @@ from controlplane.cli.output import FORMAT_OPTION, Format, emit, emit_document, 
 from controlplane.cli.session import Session
 from controlplane.errors import ExitCode, RefusedError
 from controlplane.ledgers.importing import Import, prepare
-from controlplane.ledgers.libvirt_host import read_libvirt
 from controlplane.ledgers.mapping import LedgerMap, read_map
 from controlplane.ledgers.reading import SourceKind, read_file
 from controlplane.ledgers.rows import Ledger, Remark
@@ -62,8 +61,11 @@ def import_(
 
 
 def _ledger(file: str, kind: SourceKind, mapping: LedgerMap) -> Ledger:
-    live = kind is SourceKind.LIBVIRT or (kind is SourceKind.AUTO and _URI.match(file) is not None)
-    return read_libvirt(file) if live else read_file(Path(file), kind, mapping)
+    if kind is SourceKind.LIBVIRT or (kind is SourceKind.AUTO and _URI.match(file)):
+        from controlplane.ledgers.libvirt_host import read_libvirt  # noqa: PLC0415  # files need no hypervisor's library
+
+        return read_libvirt(file)
+    return read_file(Path(file), kind, mapping)
 
 
 def _show(ready: Import, output: Format) -> None:

@@ -81,6 +81,10 @@ def _rows(found: _Found, name: str, headings: Headings, remarks: list[Remark]) -
     told: set[str] = set()
     columns: dict[str, Column] = {}
     for host, cell in found.hosts.items():
+        if not plain(host):
+            why = "a host without a name, not imported"
+            remarks.append(Remark(severity=Severity.CRITICAL, where=f"{name}:{cell}", why=why, remedy="name it"))
+            continue
         said = Said(file=name, units={}, remarks=remarks, told=told)
         cells = [Cell(text=plain(host), where=cell, column=Column(index=0, field="name", heading="host"), group="host")]
         systems = found.groups.around_host(host, SYSTEM_GROUP)

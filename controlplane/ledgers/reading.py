@@ -17,8 +17,11 @@ from controlplane.ledgers.rvtools import is_rvtools, read_rvtools
 from controlplane.ledgers.sheets import MAX_FILE_BYTES, Sheet
 from controlplane.ledgers.tables import read_table
 from controlplane.ledgers.values import plain
-from controlplane.ledgers.xlsx import is_xlsx, read_xlsx
 from controlplane.model.finding import Severity
+
+
+_ARCHIVES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""How XLSX begins, and what older Excel or a password make of it, which its reader names."""
 
 
 class SourceKind(StrEnum):
@@ -58,6 +61,8 @@ def _read(raw: bytes, name: str, kind: SourceKind, mapping: LedgerMap) -> Ledger
     if kind is SourceKind.ANSIBLE:
         return read_ansible(raw, name, headings)
     if kind in {SourceKind.XLSX, SourceKind.RVTOOLS}:
+        from controlplane.ledgers.xlsx import read_xlsx  # noqa: PLC0415  # openpyxl is slow to load and few files need it
+
         sheets, said = read_xlsx(raw, name)
         remarks = list(said)
         if is_rvtools(sheets):
@@ -74,7 +79,7 @@ def _read(raw: bytes, name: str, kind: SourceKind, mapping: LedgerMap) -> Ledger
 
 def _kind_of(raw: bytes, name: str) -> SourceKind:
     """By content, and where that does not tell, by the name's ending."""
-    if is_xlsx(raw):
+    if raw.startswith(_ARCHIVES):
         return SourceKind.XLSX
     ending = Path(name).suffix.lower()
     return SourceKind.ANSIBLE if ending in {".yml", ".yaml", ".json", ".ini"} else SourceKind.CSV

@@ -130,9 +130,10 @@ def test_whatever_a_table_holds_the_inventory_afterwards_is_valid_and_the_same_a
         assert read_hosts(ready.files, "mof") == ready.merge.hosts
 
 
+PRINTABLE = st.characters(min_codepoint=32, max_codepoint=0xFFFD, exclude_categories=["Cs"])
 CELLS = st.one_of(
-    st.none(), st.integers(-(10**20), 10**20), st.floats(), st.booleans(), st.datetimes(), st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=0xFFFD, blacklist_categories=["Cs"]), max_size=20), LIKELY.filter(lambda text: "\x0b" not in text),
-)  # fmt: skip
+    st.none(), st.integers(-(10**20), 10**20), st.floats(), st.booleans(), st.datetimes(), st.text(PRINTABLE, max_size=20), LIKELY
+)
 
 
 @given(
@@ -216,9 +217,8 @@ VARIABLES = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXTS, inner, max_size=3)),
     max_leaves=10,
 )
-GROUPS = st.dictionaries(
-    st.sampled_from(["hosts", "vars", "children", "x"]), st.dictionaries(st.one_of(TEXTS, st.sampled_from(["memory", "vcpus", "a[0:9]"])), VARIABLES, max_size=3)
-)  # fmt: skip
+INNER = st.dictionaries(st.one_of(TEXTS, st.sampled_from(["memory", "vcpus", "a[0:9]"])), VARIABLES, max_size=3)
+GROUPS = st.dictionaries(st.sampled_from(["hosts", "vars", "children", "x"]), INNER)
 
 
 @given(st.dictionaries(st.sampled_from(["all", "system_a", "b"]), st.one_of(GROUPS, VARIABLES), max_size=3))

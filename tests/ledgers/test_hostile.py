@@ -1,6 +1,7 @@
 """Files that no honest person made: each ends in a remark, never in an exception, a crash, or a program's worth of memory."""
 
 import io
+import re
 import zipfile
 
 import openpyxl
@@ -12,6 +13,7 @@ from controlplane.ledgers.reading import SourceKind, read_bytes, read_file
 from controlplane.model.finding import Severity
 from tests.ledgers.files import write_workbook
 
+QUOTE = '"'
 SHEET = "xl/worksheets/sheet1.xml"
 
 
@@ -33,6 +35,8 @@ def rewritten(raw, part, change):
         for entry in old.infolist():
             content = old.read(entry)
             new.writestr(entry.filename, change(content) if entry.filename == part else content)
+        if part not in old.namelist():
+            new.writestr(part, change(b""))
     return made.getvalue()
 
 
@@ -56,7 +60,8 @@ def test_many_entries_and_large_texts(workbook, monkeypatch):
     assert "files, at most 3 are looked at" in critical(workbook)[0]
     monkeypatch.setattr(xlsx, "MAX_ENTRIES", 100)
     monkeypatch.setattr(xlsx, "MAX_STRINGS_BYTES", 10)
-    assert "bytes of texts, at most 10 are read" in critical(workbook)[0]
+    texts = rewritten(workbook, "xl/sharedStrings.xml", lambda _: b"<sst></sst>")
+    assert "bytes of texts, at most 10 are read" in critical(texts)[0]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
@@ -79,6 +84,26 @@ def test_entities_are_refused_before_any_parser_expands_them(workbook, part, enc
 )
 def test_what_is_no_ledger_at_all(raw, said):
     assert said in critical(raw)[0]
+
+
+def test_texts_shared_between_cells_as_excel_writes_them(workbook):
+    """openpyxl writes texts where they stand; Excel and RVTools write each once in a part of its own."""
+    texts: list[bytes] = []
+
+    def share(found: re.Match[bytes]) -> bytes:
+        texts.append(found[1])
+        return b't="s"><v>%d</v>' % (len(texts) - 1)
+
+    shared = rewritten(workbook, SHEET, lambda sheet: re.sub(rb't="inlineStr"><is><t[^>]*>(.*?)</t></is>', share, sheet))
+    main = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+    kinds = b'<Override PartName="/xl/sharedStrings.xml" ContentType="%s"/></Types>' % main
+    shared = rewritten(shared, "[Content_Types].xml", lambda text: text.replace(b"</Types>", kinds))
+    name = b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    strings = b"".join(b"<si><t>%s</t></si>" % text for text in texts)
+    shared = rewritten(shared, "xl/sharedStrings.xml", lambda _: b'<sst xmlns="%s">%s</sst>' % (name, strings))
+    assert len(texts) > 20
+    plain, other = (read_bytes(raw, "ledger.xlsx", SourceKind.AUTO, LedgerMap()) for raw in (workbook, shared))
+    assert (other.rows, other.remarks) == (plain.rows, plain.remarks)
 
 
 def test_a_truncated_workbook(workbook):
@@ -125,14 +150,14 @@ def test_a_file_that_is_too_large(tmp_path, monkeypatch):
 
 
 def test_quotes_that_are_never_closed_cost_their_own_line_only():
-    rows = "hostname,memory\n" + "".join(f"web{n},{'"' if n % 10 == 5 else ''}1GB\n" for n in range(200))
+    rows = "hostname,memory\n" + "".join(f"web{n},{QUOTE if n % 10 == 5 else ''}1GB\n" for n in range(200))
     ledger = read_bytes(rows.encode(), "a.csv", SourceKind.CSV, LedgerMap())
     assert len(ledger.rows) + sum(remark.severity is Severity.CRITICAL for remark in ledger.remarks) == 200
     assert len(ledger.rows) == 180
 
 
 def test_a_cell_with_line_breaks_is_one_cell():
-    ledger = read_bytes('hostname,ip\nweb1,"10.0.0.1\n10.0.0.2"\nweb2,10.0.0.3\n'.encode(), "a.csv", SourceKind.CSV, LedgerMap())
+    ledger = read_bytes(b'hostname,ip\nweb1,"10.0.0.1\n10.0.0.2"\nweb2,10.0.0.3\n', "a.csv", SourceKind.CSV, LedgerMap())
     assert [(row.name, row.cell) for row in ledger.rows] == [("web1", "2:1"), ("web2", "4:1")]
     assert [len(row.values[0].value) for row in ledger.rows] == [2, 1]
 
