@@ -19,7 +19,6 @@ from controlplane.ledgers.tables import read_table
 from controlplane.ledgers.values import plain
 from controlplane.model.finding import Severity
 
-
 _ARCHIVES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """How XLSX begins, and what older Excel or a password make of it, which its reader names."""
 
