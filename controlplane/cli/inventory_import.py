@@ -1,6 +1,7 @@
 """`kasumi inventory import`: servers from a ministry's ledger into the inventory."""
 
 import hashlib
+import re
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,19 +14,22 @@ from controlplane.cli.output import FORMAT_OPTION, Format, emit, emit_document, 
 from controlplane.cli.session import Session
 from controlplane.errors import ExitCode, RefusedError
 from controlplane.ledgers.importing import Import, prepare
-from controlplane.ledgers.mapping import read_map
+from controlplane.ledgers.mapping import LedgerMap, read_map
 from controlplane.ledgers.reading import SourceKind, read_file
-from controlplane.ledgers.rows import Remark
+from controlplane.ledgers.rows import Ledger, Remark
 from controlplane.model.document import to_data
 from controlplane.model.finding import Severity
 
+_URI = re.compile(r"[a-z][a-z0-9+]*://")
 _ALIKE_SHOWN = 3
 """Remarks of one kind about one column that a table shows; the other formats carry all."""
 _COLUMNS = ("severity", "where", "what", "remedy")
 
 
 def import_(
-    file: str = typer.Argument(..., metavar="FILE", help="The ledger: CSV or XLSX."),
+    file: str = typer.Argument(
+        ..., metavar="FILE", help="The ledger: CSV, XLSX (RVTools too), NetBox CSV, an Ansible inventory, or a libvirt URI."
+    ),
     ministry: str = typer.Option(..., "--ministry", help="Id of the ministry whose servers these are."),
     system: str = typer.Option("", "--system", help="Id of the system of rows that name none, or none of the inventory's."),
     map_file: OptionalPath = typer.Option(
@@ -45,7 +49,7 @@ def import_(
     """
     session = Session(home=home, inventory=inventory)
     mapping = read_map(map_file)
-    ledger = read_file(Path(file), source_kind, mapping)
+    ledger = _ledger(file, source_kind, mapping)
     ready = prepare(ledger, session.settings.inventory, ministry=ministry, system=system, mapping=mapping)
     _show(ready, output)
     if ready.differs and not dry_run:
@@ -54,6 +58,14 @@ def import_(
         _record(session, ready, file)
     say(_sentence(ready, ledger.name, dry_run))
     return ExitCode.PARTLY_FAILED if ready.refused_rows else ExitCode.DONE
+
+
+def _ledger(file: str, kind: SourceKind, mapping: LedgerMap) -> Ledger:
+    if kind is SourceKind.LIBVIRT or (kind is SourceKind.AUTO and _URI.match(file)):
+        from controlplane.ledgers.libvirt_host import read_libvirt  # noqa: PLC0415  # files need no hypervisor's library
+
+        return read_libvirt(file)
+    return read_file(Path(file), kind, mapping)
 
 
 def _show(ready: Import, output: Format) -> None:
@@ -115,7 +127,7 @@ def _record(session: Session, ready: Import, file: str) -> None:
     merged = ready.merge
     detail: dict[str, object] = {
         "file": file,
-        "sha256": hashlib.sha256(Path(file).read_bytes()).hexdigest(),
+        "sha256": hashlib.sha256(Path(file).read_bytes()).hexdigest() if Path(file).is_file() else "",
         "added": len(merged.added),
         "changed": len(merged.changed),
         "refused_rows": ready.refused_rows,

@@ -145,19 +145,23 @@ def _merged(value: yaml.Node) -> list[yaml.Node]:
 
 def read_document(file: Path, shown: str) -> Document:
     """Read one file; `shown` names it in findings. What cannot be read is in the findings of the result."""
+    try:
+        if file.stat().st_size <= MAX_FILE_BYTES:
+            return document_of(file.read_bytes(), shown)
+        what, remedy = f"has {file.stat().st_size} bytes, at most {MAX_FILE_BYTES} are read", "split it by ministry"
+    except OSError as error:
+        what, remedy = f"cannot be read: {error.strerror}", "correct the file or its permissions"
+    return Document(file=shown, findings=[Place(file=shown, line=1, column=1).finding((), what, remedy)])
+
+
+def document_of(raw: bytes, shown: str) -> Document:
+    """The same for a file's content."""
     document = Document(file=shown)
 
     def refuse(what: str, remedy: str, line: int = 1, column: int = 1) -> Document:
         document.findings.append(Place(file=shown, line=line, column=column).finding((), what, remedy))
         return document
 
-    try:
-        size = file.stat().st_size
-        if size > MAX_FILE_BYTES:
-            return refuse(f"has {size} bytes, at most {MAX_FILE_BYTES} are read", "split it by ministry")
-        raw = file.read_bytes()
-    except OSError as error:
-        return refuse(f"cannot be read: {error.strerror}", "correct the file or its permissions")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -1,20 +1,26 @@
 """A ledger of any kind to its rows: decides by content which reader a file needs, and asks that one."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
 from controlplane.errors import ExitCode, KasumiError
 from controlplane.inventory.reading import collector_paused
+from controlplane.ledgers.ansible_inventory import read_ansible
 from controlplane.ledgers.delimited import read_delimited
 from controlplane.ledgers.headings import Headings
 from controlplane.ledgers.mapping import LedgerMap
+from controlplane.ledgers.netbox import is_netbox, netbox_units
 from controlplane.ledgers.rows import Ledger, LedgerRow, Remark
+from controlplane.ledgers.rvtools import is_rvtools, read_rvtools
 from controlplane.ledgers.sheets import MAX_FILE_BYTES, Sheet
 from controlplane.ledgers.tables import read_table
 from controlplane.ledgers.values import plain
-from controlplane.ledgers.xlsx import is_xlsx, read_xlsx
 from controlplane.model.finding import Severity
+
+_ARCHIVES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""How XLSX begins, and what older Excel or a password make of it, which its reader names."""
 
 
 class SourceKind(StrEnum):
@@ -23,6 +29,10 @@ class SourceKind(StrEnum):
     AUTO = "auto"
     CSV = "csv"
     XLSX = "xlsx"
+    RVTOOLS = "rvtools"
+    NETBOX = "netbox"
+    ANSIBLE = "ansible"
+    LIBVIRT = "libvirt"
 
 
 def read_file(file: Path, kind: SourceKind, mapping: LedgerMap) -> Ledger:
@@ -46,16 +56,37 @@ def read_bytes(raw: bytes, name: str, kind: SourceKind, mapping: LedgerMap) -> L
 def _read(raw: bytes, name: str, kind: SourceKind, mapping: LedgerMap) -> Ledger:
     headings = Headings(mapping.headings, mapping.ignore)
     if kind is SourceKind.AUTO:
-        kind = SourceKind.XLSX if is_xlsx(raw) else SourceKind.CSV
-    if kind is SourceKind.XLSX:
-        sheets, remarks = read_xlsx(raw, name)
+        kind = _kind_of(raw, name)
+    if kind is SourceKind.ANSIBLE:
+        return read_ansible(raw, name, headings)
+    if kind in {SourceKind.XLSX, SourceKind.RVTOOLS}:
+        from controlplane.ledgers.xlsx import read_xlsx  # noqa: PLC0415  # openpyxl is slow to load and few files need it
+
+        sheets, said = read_xlsx(raw, name)
+        remarks = list(said)
+        if is_rvtools(sheets):
+            return read_rvtools(sheets, name, remarks)
+        if kind is SourceKind.RVTOOLS and sheets:
+            why = "has no sheet vInfo with the headings of RVTools"
+            remarks.append(Remark(severity=Severity.CRITICAL, where=name, why=why, remedy="export all sheets to xlsx"))
+            return Ledger(name=name, rows=(), remarks=tuple(remarks))
     else:
-        sheet, remarks = read_delimited(raw, name, headings)
-        sheets = (sheet,)
-    return _tables(sheets, name, headings, mapping, list(remarks))
+        sheet, said = read_delimited(raw, name, headings)
+        sheets, remarks = (sheet,), list(said)
+    return _tables(sheets, name, headings, mapping, remarks, netbox=kind is SourceKind.NETBOX)
 
 
-def _tables(sheets: Iterable[Sheet], name: str, headings: Headings, mapping: LedgerMap, remarks: list[Remark]) -> Ledger:
+def _kind_of(raw: bytes, name: str) -> SourceKind:
+    """By content, and where that does not tell, by the name's ending."""
+    if raw.startswith(_ARCHIVES):
+        return SourceKind.XLSX
+    ending = Path(name).suffix.lower()
+    return SourceKind.ANSIBLE if ending in {".yml", ".yaml", ".json", ".ini"} else SourceKind.CSV
+
+
+def _tables(
+    sheets: Sequence[Sheet], name: str, headings: Headings, mapping: LedgerMap, remarks: list[Remark], *, netbox: bool
+) -> Ledger:
     rows: list[LedgerRow] = []
     read = 0
     for sheet in sheets:
@@ -63,7 +94,10 @@ def _tables(sheets: Iterable[Sheet], name: str, headings: Headings, mapping: Led
         if mapping.sheets and sheet.name and sheet.name not in mapping.sheets:
             remarks.append(Remark(severity=Severity.INFORMATION, where=where, why="is not among `sheets` of the map, not read"))
             continue
-        found = read_table(sheet, headings, {str(field): str(unit) for field, unit in mapping.units.items()}, remarks)
+        units = {str(field): str(unit) for field, unit in mapping.units.items()}
+        if netbox or is_netbox(sheet):
+            units = netbox_units(sheet, headings, units, remarks)
+        found = read_table(sheet, headings, units, remarks)
         if found is None:
             why = "has no row of headings, not read"
             remarks.append(Remark(severity=Severity.INFORMATION, where=where, why=why))
@@ -73,4 +107,5 @@ def _tables(sheets: Iterable[Sheet], name: str, headings: Headings, mapping: Led
     if not read and not any(remark.severity is Severity.CRITICAL for remark in remarks):
         why = "wanted a row of headings with a server's name and something about it, found none"
         remarks.append(Remark(severity=Severity.CRITICAL, where=name, why=why, remedy="name the headings in a map (--map)"))
-    return Ledger(name=name, rows=tuple(rows), remarks=tuple(remarks))
+    kind = "virtual" if netbox or all(is_netbox(sheet) for sheet in sheets) else ""
+    return Ledger(name=name, rows=tuple(replace(row, kind=row.kind or kind) for row in rows), remarks=tuple(remarks))

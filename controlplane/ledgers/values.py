@@ -43,7 +43,7 @@ _STATES = {
     "running": "running|on|poweredon|power on|active|up|稼働|稼働中|運用中|稼動中|使用中|运行中|運行中|在用|in use",
     "stopped": "stopped|off|poweredoff|power off|down|offline|停止|停止中|休止|停机|停用|shut off",
     "paused": "suspended|paused|サスペンド",
-    "decommissioned": "decommissioned|retired|disposed|廃止|廃止済|廃棄|廃棄済|撤去|撤去済|报废|報廢",
+    "decommissioned": "decommissioned|decommissioning|retired|disposed|廃止|廃止済|廃棄|廃棄済|撤去|撤去済|报废|報廢",
 }
 _KIND_OF = {word: kind for kind, listed in _KINDS.items() for word in listed.split("|")}
 _STATE_OF = {word: state for state, listed in _STATES.items() for word in listed.split("|")}

@@ -31,18 +31,12 @@ MAX_STRINGS_BYTES = 128 * 1024 * 1024
 """openpyxl holds all shared strings at once."""
 MAX_MERGED_CELLS = 200_000
 
-_ZIP = b"PK\x03\x04"
 _MERGED = re.compile(rb"""<(?:[A-Za-z0-9]+:)?mergeCell\s[^<>]*?\bref\s*=\s*["']([A-Z]{1,3}[0-9]{1,7}:[A-Z]{1,3}[0-9]{1,7})["']""")
 _CHUNK = 1024 * 1024
 _OVERLAP = 256
 _LITERAL = re.compile(r'"([^"]{1,20})"')
 _ENCRYPTED = b"\xd0\xcf\x11\xe0"
 """An OLE file: an old .xls, or an .xlsx with a password."""
-
-
-def is_xlsx(raw: bytes) -> bool:
-    """True for what begins like a ZIP archive or an older Excel file."""
-    return raw.startswith((_ZIP, _ENCRYPTED))
 
 
 def read_xlsx(raw: bytes, file: str) -> tuple[tuple[Sheet, ...], tuple[Remark, ...]]:

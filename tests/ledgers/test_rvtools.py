@@ -1,0 +1,86 @@
+"""RVTools exports of several releases: guests, and everything that hangs on them and hinders a move."""
+
+from pathlib import Path
+
+import pytest
+
+from controlplane.inventory import load
+from controlplane.ledgers.mapping import LedgerMap
+from controlplane.ledgers.reading import SourceKind, read_file
+from controlplane.model.finding import Severity
+from tests.ledgers.rvtools_files import write_export
+
+
+def read(tmp_path, **how):
+    write_export(tmp_path / "export.xlsx", **how)
+    ledger = read_file(tmp_path / "export.xlsx", SourceKind.AUTO, LedgerMap())
+    return {row.name: {value.field: value.value for value in row.values} for row in ledger.rows}, ledger
+
+
+@pytest.mark.parametrize(
+    ("unit", "custom"), [("MiB", ("部署", "Last backup")), ("MB", ()), ("MiB", tuple(f"attribute {n}" for n in range(40)))]
+)
+def test_every_release_says_the_same(tmp_path, unit, custom):
+    guests, _ = read(tmp_path, unit=unit, custom=custom)
+    assert list(guests) == ["WEB-01", "人事DB", "old"]
+    web = guests["WEB-01"]
+    assert (web["cpu.count"], web["memory.total_mib"], web["disks.total_gib"]) == (4, 8192, 100)
+    assert (web["os.id"], web["os.version"], web["boot.mode"], web["power.state"]) == ("windows", "2019", "uefi", "running")
+    assert (web["cpu.model"], web["cpu.mhz"]) == ("Intel(R) Xeon(R) CPU E5-2620 v4 @ 2.10GHz", 2100)
+    assert [card["address"] for card in web["addresses"]] == ["10.0.20.71", "10.0.20.72", "fe80::250:56ff:feaa:1"]
+    assert {card["mac"] for card in web["addresses"]} == {"00:50:56:aa:00:01"}
+    assert web["filesystems"] == [{"mount": "C:\\", "size_mib": 101853, "used_mib": 40960}]
+
+
+def test_what_hinders_a_move_is_a_fact(tmp_path):
+    guests, _ = read(tmp_path)
+    assert guests["WEB-01"]["snapshots"] == [{"name": "更新前", "created_at": "2026-03-01", "size_mib": 2048}]
+    assert "removable" not in guests["WEB-01"], "an empty drive of a client hinders nobody"
+    database = guests["人事DB"]
+    assert database["removable"] == [{"kind": "ISO [ds1] rhel7.iso", "name": "CD/DVD drive 1", "connected": True}]
+    assert database["hardware.usb"] == [{"name": "SafeNet Sentinel HASP", "product": "security"}]
+    assert database["disks"] == [
+        {"name": "Hard disk 1", "size_gib": 100, "kind": "disk", "mode": "independent_persistent", "shared": False},
+        {"name": "Hard disk 2", "size_gib": 500, "kind": "raw", "mode": "independent_persistent", "shared": True},
+    ]
+    assert database["networks"] == [
+        {"card": "Network adapter 1", "network": "VLAN30", "mac": "00:50:56:aa:00:02", "connected": False}
+    ]
+
+
+def test_what_cannot_be_read_is_named_by_its_cell(tmp_path):
+    guests, ledger = read(tmp_path)
+    findings = [str(remark.finding()) for remark in ledger.remarks if remark.severity is not Severity.INFORMATION]
+    assert findings == [
+        "export.xlsx:vDisk!A7: 'gone': belongs to no guest of vInfo, not read",
+        "export.xlsx:vInfo!N4: 'lots': wanted a size such as 16GB, 'lots' is not understood",
+    ]
+    assert "memory.total_mib" not in guests["old"]
+    assert guests["old"]["disks.total_gib"] == 21, "from vDisk, rounded up"
+    told = [str(remark.finding()) for remark in ledger.remarks if remark.severity is Severity.INFORMATION]
+    assert "export.xlsx:vInfo!A5: 'golden': is a template, not imported" in told
+    assert any("several versions are named: none is read" in one for one in told)
+
+
+def test_missing_sheets_are_told_once(tmp_path):
+    guests, ledger = read(tmp_path, without=("vSnapshot", "vUSB"))
+    assert "snapshots" not in guests["WEB-01"]
+    assert any("has no sheet vSnapshot, vUSB, so what they would say is not known" in remark.why for remark in ledger.remarks)
+
+
+def test_import_into_an_inventory(import_, kasumi):
+    write_export(Path("export.xlsx"))
+    done = import_("export.xlsx", "--system", "ledger")
+    assert done.returncode == 0, done.stdout
+    assert kasumi("check").returncode == 0
+    servers = load(Path("inventory")).servers
+    assert servers["web-01"].os == "windows-2019"
+    assert (servers["hr-db"].size.vcpus, servers["hr-db"].size.disk_gib, servers["hr-db"].kind) == (8, 600, "virtual")
+    assert servers["old"].size is None
+    assert "nothing to write" in import_("export.xlsx", "--system", "ledger").stderr
+
+
+def test_a_workbook_that_is_no_export_is_refused_as_one(tmp_path):
+    write_export(tmp_path / "export.xlsx", without=("vInfo",))
+    ledger = read_file(tmp_path / "export.xlsx", SourceKind.RVTOOLS, LedgerMap())
+    assert [remark.why for remark in ledger.remarks] == ["has no sheet vInfo with the headings of RVTools"]
