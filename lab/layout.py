@@ -11,6 +11,8 @@ MOST_HOSTS = 50
 """Host N has the address 10.77.0.(10+N), and the old host has 10.77.0.61."""
 
 NAMESPACE_PREFIX = "kl-"
+CLOUD_SUFFIX = "-openstack"
+"""The lab's OpenStack is up and down by itself: its home lies beside the lab's, with this at the end of its name."""
 FABRIC = "kl-fabric"
 UPLINK = "kl0"
 UPLINK_ADDRESS = "10.77.255.2/30"

@@ -2,16 +2,12 @@
 repairs, and `down` after any accident cleans up.
 """
 
-import shutil
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
-from pathlib import Path
 
 from controlplane.errors import ExitCode, KasumiError
 from lab import acceleration, hosts, image, keys, layout, mof_files, namespaces, network, ownership, pension, processes
-from lab.command import attempt
 from lab.layout import MOF_FILES, OLD_HOST, PENSION, Host
 from lab.progress import step
 
@@ -71,10 +67,10 @@ def down(*, purge: bool = False) -> bool:
                 note(f"removed {len(names)} namespaces" + (f" and {layout.UPLINK}" if uplink else ""))
         if layout.home().exists():
             with step("files") as note:
-                _remove_home()
+                ownership.remove_home(layout.home())
                 note(f"removed {layout.home()}")
         if unmount_netns:
-            _leave_netns_folder()
+            ownership.leave_netns_folder()
         if purge and layout.cache().exists():
             with step("cache") as note:
                 image.purge()
@@ -143,24 +139,3 @@ def _together(jobs: Sequence[Callable[[], None]]) -> None:
             raise error
     if errors:
         raise KasumiError("\n".join(str(error) for error in errors))
-
-
-def _remove_home() -> None:
-    home = layout.home()
-    # The marker goes last: an interrupted removal must still be recognisable as ours.
-    for entry in sorted(home.iterdir(), key=lambda path: path.name == ownership.MARKER):
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
-    home.rmdir()
-
-
-def _leave_netns_folder() -> None:
-    # `ip netns` mounts /run/netns onto itself at its first use; when that was ours and nobody has joined, undo it.
-    folder: Path = namespaces.NAMED
-    if folder.is_dir() and not any(folder.iterdir()):
-        attempt(["umount", str(folder)])
-        # Somebody may have come in between; then the folder is theirs.
-        with suppress(OSError):
-            folder.rmdir()

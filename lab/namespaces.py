@@ -15,9 +15,9 @@ from lab.processes import living, namespace_id
 NAMED = Path("/run/netns")
 
 
-def mark() -> str:
-    """What marks everything of the lab whose home is in use."""
-    return f"kasumi-lab {layout.home()}"
+def mark(home: Path | None = None) -> str:
+    """What marks everything of the lab with this home (default: the one in use)."""
+    return f"kasumi-lab {home or layout.home()}"
 
 
 def alias(interface: str, *, namespace: str | None = None) -> str | None:
@@ -37,49 +37,49 @@ def whose(name: str) -> str | None:
     return alias("lo", namespace=name) or ""
 
 
-def refuse_foreign(what: str, found: str | None) -> None:
+def refuse_foreign(what: str, found: str | None, *, home: Path | None = None) -> None:
     """Raise RefusedError unless `found` is our mark, or None: there is nothing there.
 
     The message tells a lab with another home from a thing of somebody else's.
     """
-    if found is None or found == mark():
+    if found is None or found == mark(home):
         return
     if found.startswith("kasumi-lab "):
         other = found.removeprefix("kasumi-lab ")
         raise RefusedError(
-            f"lab: wanted {what} of the lab at {layout.home()}, found that of the lab at {other}; there is one lab on a "
-            f"machine: use that one, or end it with `KASUMI_LAB_HOME={other} kasumi lab down`"
+            f"lab: wanted {what} of the lab at {home or layout.home()}, found that of the lab at {other}; there is one lab on a "
+            f"machine: use that one, or end it with `KASUMI_LAB_HOME={other.removesuffix(layout.CLOUD_SUFFIX)} kasumi lab down`"
         )
     raise RefusedError(
         f"lab: wanted {what} to be free or ours, found one that the lab did not make; it is left alone: remove or rename it first"
     )
 
 
-def ensure(name: str) -> bool:
+def ensure(name: str, *, home: Path | None = None) -> bool:
     """Make sure that a network namespace of ours has this name; says whether it had to be made. May be repeated.
 
     Raises RefusedError when a foreign one has the name.
     """
     found = whose(name)
-    refuse_foreign(f"network namespace {name}", found)
+    refuse_foreign(f"network namespace {name}", found, home=home)
     if found is not None:
         return False
     script = 'ip link set dev lo alias "$1" up && sysctl -qw net.ipv6.conf.all.disable_ipv6=1 && ip netns attach "$2" $$'
-    run(["unshare", "--net", "sh", "-ec", script, "sh", mark(), name])
+    run(["unshare", "--net", "sh", "-ec", script, "sh", mark(home), name])
     return True
 
 
-def ours() -> dict[str, int]:
+def ours(home: Path | None = None) -> dict[str, int]:
     """Names and inode numbers of the namespaces that carry our mark."""
     if not NAMED.is_dir():
         return {}
     names = sorted(entry.name for entry in NAMED.iterdir() if entry.name.startswith(layout.NAMESPACE_PREFIX))
-    return {name: namespace_id(NAMED / name) for name in names if whose(name) == mark()}
+    return {name: namespace_id(NAMED / name) for name in names if whose(name) == mark(home)}
 
 
-def nameless() -> set[int]:
+def nameless(home: Path | None = None) -> set[int]:
     """Namespaces of ours that lost their name (`ip netns delete`) while processes still live in them."""
-    named = set(ours().values())
+    named = set(ours(home).values())
     own = namespace_id(Path("/proc/self/ns/net"))
     found: set[int] = set()
     asked: set[int] = set()
@@ -88,12 +88,12 @@ def nameless() -> set[int]:
             continue
         asked.add(process.network)
         good, text = attempt(["nsenter", f"--target={process.pid}", "--net", "ip", "-json", "link", "show", "dev", "lo"])
-        if good and json.loads(text)[0].get("ifalias") == mark():
+        if good and json.loads(text)[0].get("ifalias") == mark(home):
             found.add(process.network)
     return found
 
 
-def remove(name: str) -> None:
+def remove(name: str, *, home: Path | None = None) -> None:
     """Remove the name of one of our namespaces; the kernel frees the rest when its last process has gone."""
-    refuse_foreign(f"network namespace {name}", whose(name))
+    refuse_foreign(f"network namespace {name}", whose(name), home=home)
     run(["ip", "netns", "delete", name])

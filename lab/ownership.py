@@ -4,14 +4,14 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from controlplane.errors import KasumiError, LockedError, RefusedError
 from lab import layout
-from lab.command import SYSTEM_PATH
+from lab.command import SYSTEM_PATH, attempt
 from lab.keys import write
 from lab.namespaces import NAMED
 
@@ -44,9 +44,16 @@ GRUB_PARTS = Path("/usr/lib/grub/i386-pc/boot.img")
 def require_abilities() -> None:
     """Raise KasumiError unless we are root and every tool is installed; says what to install."""
     require_root()
-    missing = {package for tool, package in PACKAGES.items() if shutil.which(tool, path=SYSTEM_PATH) is None}
-    if not GRUB_PARTS.exists():
-        missing.add("grub-pc-bin")
+    require_packages(missing_packages(PACKAGES) | (set() if GRUB_PARTS.exists() else {"grub-pc-bin"}))
+
+
+def missing_packages(tools: Mapping[str, str]) -> set[str]:
+    """Packages of the tools that are not installed, given the package of each."""
+    return {package for tool, package in tools.items() if shutil.which(tool, path=SYSTEM_PATH) is None}
+
+
+def require_packages(missing: Collection[str]) -> None:
+    """Raise KasumiError that says how to install what is missing, if anything is."""
     if missing:
         names = " ".join(sorted(missing))
         raise KasumiError(
@@ -64,9 +71,12 @@ def require_root() -> None:
 
 
 @contextmanager
-def one_at_a_time() -> Iterator[None]:
-    """Hold the machine's lab lock; raises LockedError when another command holds it. Leaves no file behind."""
-    folder = os.open("/var/lib", os.O_RDONLY | os.O_DIRECTORY)
+def one_at_a_time(where: str = "/var/lib") -> Iterator[None]:
+    """Hold the machine's lab lock, which is on a folder; raises LockedError when another command holds it.
+
+    Leaves no file behind.
+    """
+    folder = os.open(where, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -78,28 +88,48 @@ def one_at_a_time() -> Iterator[None]:
         os.close(folder)
 
 
-def claim_home() -> None:
+def claim_home(home: Path | None = None) -> None:
     """Make the lab's home ours. May be repeated. Raises RefusedError when somebody else's files are in it."""
-    home = layout.home()
-    refuse_foreign_home()
+    home = home or layout.home()
+    refuse_foreign_home(home)
     home.mkdir(parents=True, exist_ok=True)
-    if not is_home():
+    if not is_home(home):
         write(home / MARKER, json.dumps({"made_by": "kasumi lab", "hosts": 0, "netns_mounted_before": _netns_is_mount()}))
 
 
-def refuse_foreign_home() -> None:
+def refuse_foreign_home(home: Path | None = None) -> None:
     """Raise RefusedError when the home exists, is not empty and does not carry our marker."""
-    home = layout.home()
-    if home.exists() and (not home.is_dir() or (any(home.iterdir()) and not is_home())):
+    home = home or layout.home()
+    if home.exists() and (not home.is_dir() or (any(home.iterdir()) and not is_home(home))):
         raise RefusedError(
             f"lab: wanted {home} free or ours, found files there without our {MARKER}; it is left alone: "
             "move them away, or name another folder in KASUMI_LAB_HOME"
         )
 
 
-def is_home() -> bool:
+def is_home(home: Path | None = None) -> bool:
     """Whether the lab's home carries our marker."""
-    return (layout.home() / MARKER).is_file()
+    return ((home or layout.home()) / MARKER).is_file()
+
+
+def remove_home(home: Path) -> None:
+    """Remove a home that is ours, with everything in it."""
+    # The marker goes last: an interrupted removal must still be recognisable as ours.
+    for entry in sorted(home.iterdir(), key=lambda path: path.name == MARKER):
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+    home.rmdir()
+
+
+def leave_netns_folder() -> None:
+    """Undo that `ip netns` mounts its folder onto itself at its first use; only when that was ours and nobody has joined."""
+    if NAMED.is_dir() and not any(NAMED.iterdir()):
+        attempt(["umount", str(NAMED)])
+        # Somebody may have come in between; then the folder is theirs.
+        with suppress(OSError):
+            NAMED.rmdir()
 
 
 def shared_hosts() -> int:
@@ -112,13 +142,13 @@ def remember_shared_hosts(count: int) -> None:
     write(layout.home() / MARKER, json.dumps(_read() | {"hosts": count}))
 
 
-def netns_was_mounted() -> bool:
+def netns_was_mounted(home: Path | None = None) -> bool:
     """Whether named network namespaces were in use on this machine before the lab came."""
-    return not is_home() or bool(_read().get("netns_mounted_before", True))
+    return not is_home(home) or bool(_read(home).get("netns_mounted_before", True))
 
 
-def _read() -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((layout.home() / MARKER).read_text(encoding="utf-8"))
+def _read(home: Path | None = None) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(((home or layout.home()) / MARKER).read_text(encoding="utf-8"))
     return content
 
 

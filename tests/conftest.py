@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from lab import lifecycle, ownership
+from lab.openstack import lifecycle as cloud_lifecycle
 from tests.lab.occupants import machines_of_others
+from tests.openstack.cloud import RunningCloud, running
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,3 +50,15 @@ def running_lab() -> Iterator[None]:
     yield
     if not was_up and ownership.is_home() and not machines_of_others():
         lifecycle.down()
+
+
+@pytest.fixture(scope="session")
+def running_cloud() -> Iterator[RunningCloud]:
+    """The lab's OpenStack, up. It is left up when it was up before; what tests make in it they remove."""
+    if os.geteuid() != 0:
+        pytest.fail("the lab's OpenStack needs root: `sudo make test`, or `make test-fast` for what needs none")
+    was_up = cloud_lifecycle.is_up()
+    cloud_lifecycle.up()
+    yield running()
+    if not was_up:
+        cloud_lifecycle.down()

@@ -1,0 +1,33 @@
+"""One OpenStack API in one process: `python -m kasumi_lab.serve NAME MODULE ADDRESS PORT` serves MODULE's `application`.
+
+NAME is there for whoever looks for the process.
+"""
+
+import importlib
+import sys
+
+import waitress
+
+THREADS = 8
+LONGEST_IMAGE_BYTES = 1 << 40
+
+
+def main() -> None:
+    """Serve until killed; the port is open only when the application is ready."""
+    _, _, module, address, port = sys.argv
+    # The applications read the command line as theirs.
+    sys.argv = [module]
+    application = importlib.import_module(module).application
+    waitress.serve(
+        application,
+        listen=f"{address}:{port}",
+        threads=THREADS,
+        ident=None,
+        max_request_body_size=LONGEST_IMAGE_BYTES,
+        channel_timeout=300,
+        clear_untrusted_proxy_headers=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Names, addresses and paths of the lab's OpenStack: the contract between it, its users and the tests. Decides nothing else."""
+
+from pathlib import Path
+
+from lab import layout
+
+NAMESPACE = f"{layout.NAMESPACE_PREFIX}cloud"
+UPLINK = "kl1"
+UPLINK_ADDRESS = "10.78.255.2/30"
+ADDRESS = "10.78.255.1"
+"""Where the APIs listen, at their usual ports: in the namespace, so no other program of this machine can be in their way."""
+REGION = "lab"
+
+PORTS = {"keystone": 5000, "glance": 9292, "placement": 8778, "neutron": 9696, "nova": 8774}
+CLOUD_TYPES = {"glance": "image", "placement": "placement", "neutron": "network", "nova": "compute"}
+"""Service type of each API in Keystone's catalogue, but for Keystone itself."""
+
+ZONES = {"az1": ("cmp01", "cmp02", "cmp03"), "az2": ("cmp04", "cmp05", "cmp06")}
+"""Fake compute hosts by availability zone; each zone is one aggregate and one process."""
+COMPUTE_VCPUS, COMPUTE_MEMORY_MIB, COMPUTE_DISK_GIB = 64, 262_144, 4_000
+
+ADMIN_CLOUD = "lab-admin"
+MEMBER_CLOUD = "lab-member"
+PROJECT, MEMBER = "kasumi", "engineer"
+"""The ordinary project and its user, who is `member` of it and nothing more."""
+
+
+def url(service: str) -> str:
+    """Where an API answers."""
+    path = {"keystone": "/v3", "nova": "/v2.1"}.get(service, "")
+    return f"http://{ADDRESS}:{PORTS[service]}{path}"
+
+
+API_URLS = {"nova-api" if name == "nova" else name: url(name) for name in PORTS}
+"""By the name of the service."""
+
+
+def home() -> Path:
+    """Everything of the running cloud."""
+    lab = layout.home()
+    return lab.with_name(lab.name + layout.CLOUD_SUFFIX)
+
+
+def cache() -> Path:
+    """What is expensive to build and survives `down`: the services' packages and their empty databases."""
+    return layout.cache() / "openstack"
+
+
+def etc() -> Path:
+    """Configuration of all services, written anew by each `up`."""
+    return home() / "etc"
+
+
+def log() -> Path:
+    """What the services say."""
+    return home() / "log"
+
+
+def state() -> Path:
+    """What the services keep: databases, images, keys. A reset replaces it by the empty cloud's."""
+    return home() / "state"
+
+
+def clouds_yaml() -> Path:
+    """The clients' way in, with passwords: for its owner only."""
+    return home() / "clouds.yaml"
+
+
+def knobs() -> Path:
+    """What the fake computes should do wrong; see `faults`."""
+    return state() / "nova" / "knobs.json"

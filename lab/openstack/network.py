@@ -1,0 +1,74 @@
+"""The cloud's network namespace and its one wire to the root namespace, by which clients reach the APIs."""
+
+import os
+
+from lab import namespaces
+from lab.command import run
+from lab.namespaces import NAMED
+from lab.openstack import layout
+from lab.processes import namespace_id
+
+
+def ensure() -> bool:
+    """The namespace and the wire; says whether anything was made. May be repeated.
+
+    Raises RefusedError when something foreign has one of our names.
+    """
+    refuse_foreign()
+    made = namespaces.ensure(layout.NAMESPACE, home=layout.home())
+    return _ensure_uplink() or made
+
+
+def refuse_foreign() -> None:
+    """Raise RefusedError when the namespace or the wire is there and not ours."""
+    home = layout.home()
+    namespaces.refuse_foreign(f"network namespace {layout.NAMESPACE}", namespaces.whose(layout.NAMESPACE), home=home)
+    namespaces.refuse_foreign(f"interface {layout.UPLINK}", namespaces.alias(layout.UPLINK), home=home)
+
+
+def inhabited() -> set[int]:
+    """Inode numbers of the cloud's network namespaces, those that lost their name included."""
+    home = layout.home()
+    return set(namespaces.ours(home).values()) | namespaces.nameless(home)
+
+
+def namespace() -> int | None:
+    """Inode number of the cloud's network namespace, None when it is not there or not ours."""
+    if namespaces.whose(layout.NAMESPACE) != namespaces.mark(layout.home()):
+        return None
+    return namespace_id(NAMED / layout.NAMESPACE)
+
+
+def remove() -> bool:
+    """Take wire and namespace away; says whether there was anything. Raises RefusedError when they are not ours."""
+    refuse_foreign()
+    found = namespaces.alias(layout.UPLINK) is not None
+    if found:
+        run(["ip", "link", "delete", layout.UPLINK])
+    for name in namespaces.ours(layout.home()):
+        namespaces.remove(name, home=layout.home())
+        found = True
+    return found
+
+
+def _ensure_uplink() -> bool:
+    made = namespaces.alias(layout.UPLINK) is None
+    if made:
+        # Marked while still in the namespace, so that it never stands unmarked in the root namespace.
+        run(
+            ["ip", "-netns", layout.NAMESPACE, "-batch", "-"],
+            feed="\n".join(
+                [
+                    f"link add {layout.UPLINK} type veth peer name uplink",
+                    f'link set {layout.UPLINK} alias "{namespaces.mark(layout.home())}"',
+                    f"address replace {layout.ADDRESS}/30 dev uplink",
+                    "link set uplink up",
+                    f"link set {layout.UPLINK} netns {os.getpid()}",
+                ]
+            ),
+        )
+    run(
+        ["ip", "-batch", "-"],
+        feed=f"address replace {layout.UPLINK_ADDRESS} dev {layout.UPLINK}\nlink set {layout.UPLINK} up\n",
+    )
+    return made
