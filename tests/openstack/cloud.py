@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import openstack
+from openstack.config import OpenStackConfig
 from openstack.connection import Connection
 
 from lab.openstack import layout
@@ -19,7 +19,8 @@ class RunningCloud:
 
     def connect(self, cloud: str) -> Connection:
         """A new connection; the caller closes it (`with running_cloud.connect(running_cloud.member) as cloud:`)."""
-        return openstack.connect(cloud=cloud, config_files=[str(self.clouds_yaml)], load_envvars=False)
+        found = OpenStackConfig(config_files=[str(self.clouds_yaml)], secure_files=[], load_envvars=False)
+        return Connection(config=found.get_one(cloud))
 
 
 def running() -> RunningCloud:

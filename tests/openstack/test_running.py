@@ -126,10 +126,10 @@ def test_a_router_joins_two_networks(member_ground):
     cloud = member_ground.cloud
     [subnet] = cloud.network.subnets(network_id=member_ground.network_id)
     router = cloud.network.create_router(name="between")
-    cloud.network.add_interface_to_router(router, subnet_id=subnet.id)
+    cloud.network.add_interface_to_router(router, subnet=subnet)
     [port] = cloud.network.ports(device_id=router.id)
     assert [fixed["ip_address"] for fixed in port.fixed_ips] == ["10.20.0.1"]
-    cloud.network.remove_interface_from_router(router, subnet_id=subnet.id)
+    cloud.network.remove_interface_from_router(router, subnet=subnet)
     cloud.network.delete_router(router)
 
 
