@@ -96,7 +96,7 @@ def service(
 ) -> None:
     """Stop, kill or start one service of the lab's OpenStack, to see what happens without it."""
     acted = {Action.STOP: faults.stop, Action.KILL: faults.kill, Action.START: faults.start}[action](name)
-    say(f"lab: {name} {'done' if acted else 'as wanted'}")
+    say(f"lab: {action} {name}: {'done' if acted else 'it was so already'}")
 
 
 @app.command("inventory")

@@ -30,7 +30,7 @@ def connect(secrets: Secrets, *, user: str = "admin", project: str = "admin") ->
 
 def fill_identity(cloud: Connection, secrets: Secrets) -> None:
     """Service users, the catalogue, and the ordinary project with its member. May be repeated."""
-    identity = cloud.identity
+    identity: Any = cloud.identity  # its type is that of version 2 or 3
     roles = {name: identity.find_role(name) or identity.create_role(name=name) for name in ("admin", "member", "service")}
     service = identity.find_project("service") or identity.create_project(name="service", domain_id="default")
     for name, kind in layout.CLOUD_TYPES.items():
@@ -96,7 +96,8 @@ def _application_credential(secrets: Secrets) -> dict[str, str]:
     kept = _credential_file()
     if not kept.exists():
         with connect(secrets, user=layout.MEMBER, project=layout.PROJECT) as cloud:
-            made = cloud.identity.create_application_credential(user=cloud.current_user_id, name="kasumi")
+            identity: Any = cloud.identity
+            made = identity.create_application_credential(user=cloud.current_user_id, name="kasumi")
             write(kept, json.dumps({"id": made.id, "secret": made.secret}), mode=0o600)
     found: dict[str, str] = json.loads(kept.read_text(encoding="utf-8"))
     return found

@@ -85,7 +85,7 @@ def test_down_leaves_nothing_and_refuses_what_is_foreign(cloud_to_break):
     assert lifecycle.down()
     assert seen_from_outside() == {"links": [], "namespaces": [], "mounts": [], "processes": [], "home": False}
     assert not lifecycle.down()
-    run(["ip", "link", "add", layout.UPLINK, "type", "dummy"])
+    run(["ip", "link", "add", layout.UPLINK, "type", "bridge"])
     try:
         for verb in (lifecycle.up, lifecycle.down):
             with pytest.raises(RefusedError, match=f"wanted interface {layout.UPLINK} to be free or ours"):
