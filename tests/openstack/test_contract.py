@@ -1,0 +1,151 @@
+"""The contract on a real cloud: Keystone, Glance, Placement, Neutron and Nova over hypervisors that are made up."""
+
+import secrets
+import subprocess
+from hashlib import sha256
+
+import pytest
+
+from controlplane.errors import RefusedError
+from controlplane.model.cloud import cloud_pool
+from controlplane.model.estate import Service, StoragePool
+from controlplane.model.plan import PlannedImage, PlannedNetwork
+from controlplane.model.resources import Resources
+from controlplane.providers.opening import open_provider
+from controlplane.providers.openstack_cloud import Cloud
+from tests.openstack.openstack_hand import OpenStackHand
+from tests.providers.contract import CardContract, ImageContract, MachineContract, NetworkContract, Place
+
+pytestmark = [pytest.mark.lab, pytest.mark.slow]
+
+POOL = StoragePool(name="none", path="/none")
+
+
+@pytest.fixture(scope="module")
+def place(running_cloud, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("OS_CLIENT_CONFIG_FILE", str(running_cloud.clouds_yaml))
+        yield from _place(f"openstack://{running_cloud.admin}?flavors=make", tmp_path_factory)
+
+
+def _place(uri, tmp_path_factory):
+    estate = f"contract-{secrets.token_hex(3)}"
+    file = tmp_path_factory.mktemp("image") / "empty.qcow2"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(file), "64M"], check=True)
+    image = PlannedImage(id="empty", file=str(file), format="qcow2", sha256=sha256(file.read_bytes()).hexdigest(), os="none")
+    networks = tuple(PlannedNetwork(host="cloud1", network=name, name=f"{estate}-{name}", bridge="") for name in ("a", "b"))
+    hand = OpenStackHand(Cloud(cloud_pool(uri)), estate, tuple(network.name for network in networks))
+
+    def again():
+        return open_provider("cloud1", uri, POOL, estate=estate)
+
+    provider = again()
+    provider.ensure_storage()
+    place = CloudPlace(
+        provider=provider,
+        again=again,
+        hand=hand,
+        estate=estate,
+        image=image,
+        place_disk=_none,
+        networks=networks,
+        keeps_apart=False,
+    )
+    try:
+        provider.ensure_image(image)
+        for network in networks:
+            provider.ensure_network(network)
+            body = {"network_id": hand.network(network.name)["id"], "cidr": "192.0.2.0/24", "ip_version": 4, "enable_dhcp": False}
+            hand.cloud.post("network", "/subnets", {"subnet": body})
+        yield place
+    finally:
+        place.clear()
+        for network in networks:
+            hand.remove_network(network.name)
+        hand.remove_groups()
+        hand.remove_image(image)
+        provider.close()
+
+
+class CloudPlace(Place):
+    """A place whose hand must know the plan to leave behind what a failed boot of the machine leaves."""
+
+    def machine(self, **changes):
+        machine = super().machine(**changes)
+        self.hand.planned[machine.id] = machine
+        return machine
+
+
+def _none(_machine):
+    raise AssertionError("a cloud takes images")
+
+
+class TestMachines(MachineContract):
+    pass
+
+
+class TestCards(CardContract):
+    pass
+
+
+class TestNetworks(NetworkContract):
+    pass
+
+
+class TestImages(ImageContract):
+    pass
+
+
+@pytest.fixture
+def clean(place):
+    yield place
+    place.clear()
+
+
+def test_a_look_costs_the_same_whatever_there_is(clean):
+    def requests():
+        return {use.service: use.requests for use in clean.provider.observe().api_use}
+
+    clean.provider.observe()
+    empty = requests()
+    for _ in range(2):
+        clean.hand.boot(clean.machine().id, Resources(vcpus=1, memory_mib=64, disk_gib=0))
+    assert requests() == empty == {"compute": 2, "network": 3, "placement": 1}
+
+
+def test_security_groups_are_repaired_and_otherwise_left_alone(clean):
+    machine = clean.machine(services=(Service(name="web", port=443),))
+    clean.ensure(machine)
+    before = clean.hand.rules()
+    names = {name for name, _ in before}
+    assert names == {f"kasumi-{clean.estate}-zone-a", f"kasumi-{clean.estate}-tcp-443"}
+    other = clean.again()
+    clean.provider, first = other, clean.provider
+    clean.ensure(machine)
+    assert clean.hand.rules() == before
+    clean.hand.cloud.delete("network", f"/security-group-rules/{min(rule for _, rule in before)}")
+    third = clean.again()
+    clean.provider = third
+    clean.ensure(machine)
+    assert len(clean.hand.rules()) == len(before)
+    clean.provider = first
+    for provider in (other, third):
+        provider.close()
+
+
+def test_a_size_that_no_flavor_has_takes_the_nearest_or_is_refused(clean):
+    machine = clean.machine(size=Resources(vcpus=1, memory_mib=333, disk_gib=1))
+    made, uri = clean.provider, clean.hand.cloud.pool.uri
+    try:
+        clean.provider = open_provider("cloud1", uri.replace("make", "exact"), POOL, estate=clean.estate)
+        with pytest.raises(RefusedError, match="wanted a flavor of 1 vCPU, 333 MiB, 1 GiB, found none"):
+            clean.ensure(machine)
+        clean.provider = open_provider("cloud1", uri.replace("make", "nearest"), POOL, estate=clean.estate)
+        clean.ensure(machine)
+        seen = clean.seen(machine)
+        assert seen.made_for == machine.size
+        assert seen.memory_mib >= 333
+        clean.ensure(machine)
+        assert clean.seen(machine) == seen
+    finally:
+        clean.provider = made
