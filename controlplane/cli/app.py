@@ -28,6 +28,7 @@ VERBS: Sequence[str] = (
     "explain",
     "capacity",
     "what-if",
+    "rebalance",
     "apply",
     "configure",
     "inventory",
