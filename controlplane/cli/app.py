@@ -33,6 +33,7 @@ VERBS: Sequence[str] = (
     "explain",
     "capacity",
     "what-if",
+    "rebalance",
     "apply",
     "configure",
     "inventory",

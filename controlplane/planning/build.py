@@ -76,7 +76,7 @@ def build_plan(
         ministries={ministry.id: ministry.name_en for _, ministry in sorted(estate.ministries.items())},
         systems=tuple(_planned_system(system) for _, system in sorted(estate.systems.items())),
         hosts=tuple(_planned_host(room, machines, existing) for room in rooms),
-        networks=_planned_networks(machines, estate),
+        networks=planned_networks(machines, estate),
         images=tuple(image for _, image in sorted(images.items()) if any(machine.image == image.id for machine in machines)),
         machines=machines,
         servers=demand.servers,
@@ -127,7 +127,7 @@ def _planned_host(room: HostRoom, machines: Sequence[PlannedMachine], existing: 
     )
 
 
-def _planned_networks(machines: Sequence[PlannedMachine], estate: Estate) -> tuple[PlannedNetwork, ...]:
+def planned_networks(machines: Sequence[PlannedMachine], estate: Estate) -> tuple[PlannedNetwork, ...]:
     """Each network on each host where a machine uses it."""
     used = sorted({(machine.host, nic.network) for machine in machines for nic in machine.nics})
     return tuple(_planned_network(estate.hosts[host], network) for host, network in used)
@@ -163,4 +163,4 @@ def _room_warnings(rooms: Sequence[HostRoom]) -> tuple[str, ...]:
     return (*silent, *unseen, *leaving)
 
 
-__all__ = ["InfeasiblePlan", "build_plan"]
+__all__ = ["InfeasiblePlan", "build_plan", "planned_networks"]

@@ -111,6 +111,18 @@ class Store:
             row = connection.execute(query).first()
         return plan_from_json(row.document, f"accepted plan {row.digest[:12]}") if row is not None else None
 
+    def plan_accepted_before(self, estate: str, at: datetime) -> Plan | None:
+        """The plan that was the accepted one at an instant."""
+        query = (
+            select(plans.c.document, plans.c.digest)
+            .where(plans.c.estate == estate, plans.c.accepted_at < at)
+            .order_by(plans.c.id.desc())
+            .limit(1)
+        )
+        with self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        return plan_from_json(row.document, f"accepted plan {row.digest[:12]}") if row is not None else None
+
     def accept_plan(self, plan: Plan, *, actor: str, at: datetime) -> None:
         """Make it the accepted plan, and put the uuids of its machines on record; nothing happens when it is already."""
         name = digest(plan)

@@ -131,6 +131,19 @@ def test_a_plan_made_offline_cannot_be_applied(verb, tmp_path):
     assert "was made offline: nobody looked at 2 of its 2 hosts" in refused.stderr
 
 
+def test_rebalance_of_an_estate_without_machines_proposes_nothing(verb, tmp_path):
+    file = tmp_path / "moves.json"
+    done = verb("rebalance", "-o", str(file))
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert "nothing to move: no step is worth it under this policy" in done.stderr
+    document = json.loads(file.read_text(encoding="utf-8"))
+    assert (document["schema_version"], document["moves"]) == (1, [])
+    refused = verb("apply", str(file))
+    assert refused.returncode == 1
+    assert "moves.json" in refused.stderr
+    assert verb("rebalance", "--least-gain", "2").returncode == 64
+
+
 def test_what_if_a_diagnosis_and_a_rebased_plan(verb, tmp_path):
     file, again = tmp_path / "plan.json", tmp_path / "again.json"
     assert verb("plan", "-o", str(file)).returncode == 0
