@@ -6,6 +6,7 @@ by a clock, so the same inputs give the same plan. Quality beside its bound is `
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,17 +128,22 @@ _POLICIES: tuple[tuple[_Order, _Rank], ...] = (
 
 def _eject(found: Placement, movable: dict[str, Draft]) -> Placement:
     """Place what is left over by moving one other new machine elsewhere."""
-    so_far, budget, unplaced = found.so_far, _EJECTIONS, []
+    so_far, unplaced = found.so_far, []
+    budget = min(_EJECTIONS, _LOOKS_AT_HOSTS // max(1, len(so_far.hosts)))
     for draft in found.unplaced:
-        placed = False
-        for host in so_far.eligible_numbers(draft).tolist():
-            for other_id in so_far.on(so_far.hosts[host]):
-                if placed or budget <= 0 or other_id not in movable:
-                    continue
-                budget -= 1
-                placed = _exchange(draft, host, movable[other_id], so_far)
-        if not placed:
+        pairs = (
+            (host, movable[other])
+            for host in so_far.eligible_numbers(draft).tolist()
+            for other in so_far.on(so_far.hosts[host])
+            if other in movable
+        )
+        tried = 0
+        for tried, (host, other) in enumerate(islice(pairs, budget), 1):  # noqa: B007  the count outlives the loop
+            if _exchange(draft, host, other, so_far):
+                break
+        else:
             unplaced.append(draft)
+        budget -= tried
     return Placement(so_far=so_far, unplaced=tuple(unplaced))
 
 
