@@ -75,7 +75,7 @@ def _host(number: int) -> Host:
     site = "east" if number % 2 else "west"
     return Host(
         id=f"hv{number:04}", uri=f"qemu+ssh://root@172.16.{number // 250}.{number % 250 + 1}/system", site=site,
-        rack=f"r{number // 10}", power_feed=f"p{number % 4}", capacity=Resources(vcpus=32, memory_mib=131072, disk_gib=2000),
+        rack=f"r{number // 10}", power_feed=f"p{number % 4}", capacity=Resources(vcpus=64, memory_mib=262144, disk_gib=4000),
         reserved=Resources(memory_mib=8192, disk_gib=50), overcommit=Overcommit(vcpus=4.0),
         confidentiality=(1, 2, 3) if number % 3 == 0 else (1, 2), networks={"shared": "br0"},
         pool=StoragePool(name="kasumi", path="/pool"),

@@ -75,7 +75,7 @@ def build_plan(
         ),
         ministries={ministry.id: ministry.name_en for _, ministry in sorted(estate.ministries.items())},
         systems=tuple(_planned_system(system) for _, system in sorted(estate.systems.items())),
-        hosts=tuple(_planned_host(room, machines, existing) for room in rooms),
+        hosts=_planned_hosts(rooms, machines, existing),
         networks=planned_networks(machines, estate),
         images=tuple(image for _, image in sorted(images.items()) if any(machine.image == image.id for machine in machines)),
         machines=machines,
@@ -109,10 +109,21 @@ def _planned_system(system: System) -> PlannedSystem:
     )
 
 
-def _planned_host(room: HostRoom, machines: Sequence[PlannedMachine], existing: Mapping[str, Existing]) -> PlannedHost:
+def _planned_hosts(
+    rooms: Sequence[HostRoom], machines: Sequence[PlannedMachine], existing: Mapping[str, Existing]
+) -> tuple[PlannedHost, ...]:
+    before: dict[str, list[Resources]] = {room.host.id: [] for room in rooms}
+    after: dict[str, list[Resources]] = {room.host.id: [] for room in rooms}
+    for _, known in sorted(existing.items()):
+        if known.in_place:
+            before[known.host].append(known.size)
+    for machine in machines:
+        after[machine.host].append(machine.size)
+    return tuple(_planned_host(room, total(before[room.host.id]), total(after[room.host.id])) for room in rooms)
+
+
+def _planned_host(room: HostRoom, before: Resources, after: Resources) -> PlannedHost:
     host = room.host
-    there = [known.size for _, known in sorted(existing.items()) if known.host == host.id and known.in_place]
-    after: list[Resources] = [machine.size for machine in machines if machine.host == host.id]
     return PlannedHost(
         id=host.id,
         uri=host.uri,
@@ -122,8 +133,8 @@ def _planned_host(room: HostRoom, machines: Sequence[PlannedMachine], existing: 
         virtualisation=room.virtualisation,
         physical=room.physical,
         promised_capacity=room.promised,
-        allocated_before=room.foreign + room.leaving + total(there),
-        allocated_after=room.foreign + total(after),
+        allocated_before=room.foreign + room.leaving + before,
+        allocated_after=room.foreign + after,
     )
 
 

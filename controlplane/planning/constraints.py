@@ -10,11 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+from numpy.typing import NDArray
+
 from controlplane.model.estate import Host, Network
 from controlplane.model.resources import Resources
 from controlplane.planning.capacity import HostRoom
 from controlplane.planning.demand import Draft
-from controlplane.planning.losses import Loss, Proof, Stand, losses_for
+from controlplane.planning.losses import Ints, Losses, Stand, amount_of, share_left
 
 DIMENSIONS = (("vCPU", ""), ("memory", " MiB"), ("disk", " GiB"))
 
@@ -41,10 +44,10 @@ class Objection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """A plan so far, put aside."""
+    """A point in the plan so far to come back to: changes and replaced proofs up to then."""
 
-    where: dict[str, str]
-    proofs: tuple[Proof, ...]
+    changes: int
+    proofs: int
 
 
 class PlanSoFar:
@@ -52,31 +55,43 @@ class PlanSoFar:
 
     def __init__(self, rooms: Sequence[HostRoom], networks: Mapping[str, Network], drafts: Sequence[Draft]) -> None:
         self._rooms = {room.host.id: room for room in rooms}
+        self._ids = tuple(self._rooms)
+        self._numbers = {host: number for number, host in enumerate(self._ids)}
         self._networks = networks
         self._drafts = {draft.id: draft for draft in drafts}
         self._where: dict[str, str] = {}
-        self._groups: dict[tuple[str, str], dict[str, str]] = {}
+        self._groups: dict[tuple[str, str], dict[str, int]] = {}
         self._fixed: dict[tuple[int, str, str, str], tuple[Objection, ...]] = {}
         self._eligible: dict[tuple[int, str, str], tuple[str, ...]] = {}
-        self._on: dict[str, dict[str, None]] = {room.host.id: {} for room in rooms}
-        capacity = {room.host.id: as_tuple(room.promised) for room in rooms}
-        most = [max((amount[i] for amount in capacity.values()), default=0) or 1 for i in range(3)]
+        self._eligible_numbers: dict[tuple[int, str, str], Ints] = {}
+        self._on: list[dict[str, None]] = [{} for _ in rooms]
+        self._in_use = np.zeros(len(rooms), dtype=np.bool_)
+        self._changes: list[tuple[Draft, str, bool]] = []
+        self._namesakes: dict[str, list[int]] = {}
+        for number, room in enumerate(rooms):
+            for name in room.others_by_name:
+                self._namesakes.setdefault(name, []).append(number)
+        capacity = np.array([as_tuple(room.promised) for room in rooms], dtype=np.int64).reshape(len(rooms), 3)
+        most = [int(amount) or 1 for amount in capacity.max(axis=0, initial=0)]
+        free = np.array([as_tuple(room.room) for room in rooms], dtype=np.int64).reshape(len(rooms), 3)
+        self._domains = {over: _codes(rooms, over) for over in sorted({draft.tier.spread_over for draft in drafts})}
         self._stand = Stand(
-            free={room.host.id: as_tuple(room.room) for room in rooms},
+            free=free,
             capacity=capacity,
+            roominess=np.array([share_left(row, whole) for row, whole in zip(free.tolist(), capacity.tolist(), strict=True)]),
             sizes={draft.id: as_tuple(draft.size) for draft in drafts},
-            eligible={draft.id: self.eligible(draft) for draft in drafts},
+            eligible={draft.id: self.eligible_numbers(draft) for draft in drafts},
             groups={draft.id: _group(draft) for draft in drafts},
             shares={draft.id: max(size / most[i] for i, size in enumerate(as_tuple(draft.size))) for draft in drafts},
             on=self._on,
             members=self._groups,
         )
-        self._losses = losses_for(rooms, drafts)
+        self._losses = Losses(rooms, drafts, self._stand)
 
     @property
     def hosts(self) -> tuple[str, ...]:
         """All hosts by id."""
-        return tuple(self._rooms)
+        return self._ids
 
     def eligible(self, draft: Draft) -> tuple[str, ...]:
         """Hosts that are open to new machines and hold the machine's grade and network."""
@@ -87,13 +102,54 @@ class PlanSoFar:
             )
         return self._eligible[key]
 
+    def eligible_numbers(self, draft: Draft) -> Ints:
+        """The eligible hosts as numbers in the order of `hosts`."""
+        key = (draft.confidentiality, draft.network, draft.ministry)
+        if key not in self._eligible_numbers:
+            self._eligible_numbers[key] = np.array([self._numbers[host] for host in self.eligible(draft)], dtype=np.int64)
+        return self._eligible_numbers[key]
+
+    def open_to(self, draft: Draft) -> Ints:
+        """Numbers of the hosts where nothing but a loss may object: eligible, with room, apart from replicas and namesakes."""
+        found = self.eligible_numbers(draft)
+        found = found[(self._stand.free[found] >= self._stand.sizes[draft.id]).all(axis=1)]
+        group = _group(draft)
+        others = [host for other, host in self._groups.get(group, {}).items() if other != draft.id] if group is not None else []
+        if others:
+            codes = self._domains[draft.tier.spread_over]
+            found = found[~np.isin(codes[found], codes[others]) & ~np.isin(found, others)]
+        namesakes = self._namesakes.get(draft.id)
+        return found[~np.isin(found, namesakes)] if namesakes else found
+
+    def free_shares(self, hosts: Ints) -> NDArray[np.float64]:
+        """What is free of each dimension as a share of what the hosts may promise; 0 where that is nothing."""
+        capacity = self._stand.capacity[hosts]
+        return np.where(capacity > 0, self._stand.free[hosts] / np.maximum(capacity, 1), 0.0)
+
+    def frees(self, hosts: Ints) -> Ints:
+        """What is left on hosts: vCPU, MiB, GiB."""
+        return self._stand.free[hosts]
+
+    def capacities(self, hosts: Ints) -> Ints:
+        """What hosts may promise: vCPU, MiB, GiB."""
+        return self._stand.capacity[hosts]
+
+    @property
+    def in_use_flags(self) -> NDArray[np.bool_]:
+        """For each host by number whether a machine of the plan is on it. Not to be changed."""
+        return self._in_use
+
+    def used(self) -> Ints:
+        """Numbers of the hosts with machines of the plan."""
+        return np.flatnonzero(self._in_use)
+
     def on(self, host: str) -> tuple[str, ...]:
         """The machines on a host, by id."""
-        return tuple(sorted(self._on[host]))
+        return tuple(sorted(self._on[self._numbers[host]]))
 
     def in_use(self, host: str) -> bool:
         """True when a machine of the plan is on the host."""
-        return bool(self._on[host])
+        return bool(self._on[self._numbers[host]])
 
     def share(self, draft: Draft) -> float:
         """The largest share of the largest host that the machine takes in any dimension."""
@@ -109,11 +165,11 @@ class PlanSoFar:
 
     def free(self, host: str) -> tuple[int, int, int]:
         """vCPU, MiB and GiB that are left on a host."""
-        return self._stand.free[host]
+        return amount_of(self._stand.free[self._numbers[host]])
 
     def capacity(self, host: str) -> tuple[int, int, int]:
         """vCPU, MiB and GiB that a host may promise in all."""
-        return self._stand.capacity[host]
+        return amount_of(self._stand.capacity[self._numbers[host]])
 
     def objections(self, draft: Draft, host_id: str) -> tuple[Objection, ...]:
         """Every reason why the machine may not be added to the host now; empty: it may."""
@@ -121,10 +177,8 @@ class PlanSoFar:
         if found:
             return found
         return tuple(
-            Objection(
-                rule=Rule.LOSS, text=f"after the loss of {loss.text}, {stranded} fits nowhere (tier asks for {loss.failures})"
-            )
-            for loss, stranded in self._stranded(draft, host_id)
+            Objection(rule=Rule.LOSS, text=f"after the loss of {loss}, {stranded} fits nowhere (tier asks for {failures})")
+            for loss, failures, stranded in self._stranded(draft, host_id)
         )
 
     def try_place(self, draft: Draft, host_id: str) -> bool:
@@ -132,15 +186,11 @@ class PlanSoFar:
         if next(self._objections(draft, host_id), None) is not None:
             return False
         self._add(draft, host_id)
-        for loss in self._losses:
-            if not loss.still_holds_after(draft.id, host_id, self._stand):
-                for touched in self._losses:
-                    touched.undo()
-                self._subtract(draft, host_id)
-                return False
-        for loss in self._losses:
-            loss.commit()
-        return True
+        if self._losses.still_hold(draft.id, self._numbers[host_id]):
+            return True
+        self._subtract(draft, host_id)
+        del self._changes[-2:]
+        return False
 
     def force(self, draft: Draft, host_id: str) -> None:
         """Note that the machine stands there already, whatever objects. Call `settle` after the last one."""
@@ -148,29 +198,28 @@ class PlanSoFar:
 
     def settle(self) -> tuple[str, ...]:
         """Reckon the losses with what stands already; returns those that cannot be survived as things are."""
-        return tuple(loss.text for loss in self._losses if not loss.reckon(self._stand))
+        return self._losses.settle()
 
     def take_off(self, draft: Draft) -> str:
         """Take a machine away again; returns the host it was on."""
         host_id = self._where[draft.id]
         self._subtract(draft, host_id)
-        for loss in self._losses:
-            loss.forget(draft.id, self._stand)
+        self._losses.forget(draft.id, self._numbers[host_id])
         return host_id
 
     def save(self) -> "Saved":
         """The plan so far, to come back to with `restore`."""
-        return Saved(where=dict(self._where), proofs=tuple(loss.proof() for loss in self._losses))
+        return Saved(changes=len(self._changes), proofs=len(self._losses.replaced))
 
     def restore(self, saved: "Saved") -> None:
-        """Come back to a saved plan, its proofs included."""
-        for machine in [machine for machine, host in self._where.items() if saved.where.get(machine) != host]:
-            self._subtract(self._drafts[machine], self._where[machine])
-        for machine, host in saved.where.items():
-            if machine not in self._where:
-                self._add(self._drafts[machine], host)
-        for loss, proof in zip(self._losses, saved.proofs, strict=True):
-            loss.restore(proof)
+        """Come back to a saved plan, its proofs included. What was saved later than this is gone."""
+        for draft, host_id, added in reversed(self._changes[saved.changes :]):
+            if added:
+                self._subtract(draft, host_id)
+            else:
+                self._add(draft, host_id)
+        del self._changes[saved.changes :]
+        self._losses.give_back(saved.proofs)
 
     def standing_objections(self, draft: Draft) -> tuple[Objection, ...]:
         """What objects to a machine where it stands already: its host is closed, its zone, its neighbours."""
@@ -180,7 +229,7 @@ class PlanSoFar:
 
     def overfull(self, host_id: str) -> tuple[str, ...]:
         """The dimensions in which more stands on a host than it may promise."""
-        free, most = self._stand.free[host_id], self._stand.capacity[host_id]
+        free, most = self.free(host_id), self.capacity(host_id)
         return tuple(
             f"{name}: {most[i] - free[i]}{unit} promised, {most[i]} may be"
             for i, (name, unit) in enumerate(DIMENSIONS)
@@ -231,9 +280,10 @@ class PlanSoFar:
         return tuple(found)
 
     def _capacity_objections(self, draft: Draft, host_id: str) -> Iterator[Objection]:
-        free, most, size = self._stand.free[host_id], self._stand.capacity[host_id], self._stand.sizes[draft.id]
+        free, size = self.free(host_id), self._stand.sizes[draft.id]
         if size[0] <= free[0] and size[1] <= free[1] and size[2] <= free[2]:
             return
+        most = self.capacity(host_id)
         for i, (name, unit) in enumerate(DIMENSIONS):
             if size[i] > free[i]:
                 text = f"{name}: wants {size[i]}{unit}, {max(0, free[i])} left of {most[i]}{self._held(host_id, i)}"
@@ -251,10 +301,10 @@ class PlanSoFar:
         group = _group(draft)
         if group is None:
             return
-        for machine, other_id in sorted(self._groups.get(group, {}).items()):
+        for machine, number in sorted(self._groups.get(group, {}).items()):
             if machine == draft.id:
                 continue
-            other = self._rooms[other_id].host
+            other = self._rooms[self._ids[number]].host
             if other.id == host.id:
                 yield Objection(rule=Rule.SPREAD, text=f"holds replica {machine} of group {draft.replica_group}")
             elif domain_of(other, draft.tier.spread_over) == domain_of(host, draft.tier.spread_over):
@@ -263,33 +313,35 @@ class PlanSoFar:
                 text = f"{over} {name} holds replica {machine} of group {draft.replica_group} (on {other.id})"
                 yield Objection(rule=Rule.SPREAD, text=text)
 
-    def _stranded(self, draft: Draft, host_id: str) -> Iterator[tuple[Loss, str]]:
+    def _stranded(self, draft: Draft, host_id: str) -> Iterator[tuple[str, str, str]]:
         self._add(draft, host_id)
         try:
-            for loss in self._losses:
-                stranded = loss.stranded_after(draft.id, host_id, self._stand)
-                if stranded:
-                    yield loss, stranded
+            yield from self._losses.stranded(draft.id, self._numbers[host_id])
         finally:
             self._subtract(draft, host_id)
+            del self._changes[-2:]
 
     def _add(self, draft: Draft, host_id: str) -> None:
+        number = self._numbers[host_id]
         self._where[draft.id] = host_id
-        self._on[host_id][draft.id] = None
-        group = _group(draft)
+        self._on[number][draft.id] = None
+        self._in_use[number] = True
+        group = self._stand.groups[draft.id]
         if group is not None:
-            self._groups.setdefault(group, {})[draft.id] = host_id
-        free, size = self._stand.free[host_id], self._stand.sizes[draft.id]
-        self._stand.free[host_id] = (free[0] - size[0], free[1] - size[1], free[2] - size[2])
+            self._groups.setdefault(group, {})[draft.id] = number
+        self._stand.change(number, self._stand.sizes[draft.id], -1)
+        self._changes.append((draft, host_id, True))
 
     def _subtract(self, draft: Draft, host_id: str) -> None:
+        number = self._numbers[host_id]
         del self._where[draft.id]
-        del self._on[host_id][draft.id]
-        group = _group(draft)
+        del self._on[number][draft.id]
+        self._in_use[number] = bool(self._on[number])
+        group = self._stand.groups[draft.id]
         if group is not None:
             del self._groups[group][draft.id]
-        free, size = self._stand.free[host_id], self._stand.sizes[draft.id]
-        self._stand.free[host_id] = (free[0] + size[0], free[1] + size[1], free[2] + size[2])
+        self._stand.change(number, self._stand.sizes[draft.id], 1)
+        self._changes.append((draft, host_id, False))
 
 
 def domain_of(host: Host, spread_over: str) -> tuple[str, ...]:
@@ -311,3 +363,9 @@ def as_tuple(amount: Resources) -> tuple[int, int, int]:
 def _group(draft: Draft) -> tuple[str, str] | None:
     """Replica groups belong to a system: two systems may use the same name."""
     return (draft.system, draft.replica_group) if draft.replica_group else None
+
+
+def _codes(rooms: Sequence[HostRoom], spread_over: str) -> Ints:
+    """A number for the failure domain of each host."""
+    numbers: dict[tuple[str, ...], int] = {}
+    return np.array([numbers.setdefault(domain_of(room.host, spread_over), len(numbers)) for room in rooms], dtype=np.int64)

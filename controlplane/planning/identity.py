@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 from uuid import UUID, uuid5
@@ -23,14 +24,13 @@ def machine_uuid(estate: str, machine: str) -> str:
     return str(uuid5(MACHINE_NAMESPACE, f"{estate}/{machine}"))
 
 
-def machine_mac(estate: str, machine: str, taken: Iterable[str]) -> str:
+def machine_mac(estate: str, machine: str, taken: Container[str]) -> str:
     """A MAC from a digest of the id, hashed on while it is taken."""
-    used = set(taken)
     attempt = 0
     while True:
         octets = hashlib.sha256(f"{estate}/{machine}/{attempt}".encode()).digest()[:3]
         mac = f"{MAC_PREFIX}:{octets.hex(':')}"
-        if mac not in used:
+        if mac not in taken:
             return mac
         attempt += 1
 
@@ -41,29 +41,47 @@ class AddressBook:
     def __init__(self, estate: Estate, taken: Iterable[str]) -> None:
         self._networks = estate.networks
         self._taken: set[_IP] = {ip_address(address) for address in (*_declared(estate), *taken) if address}
-        self._cursor: dict[str, int] = {}
+        self._ranges: dict[str, _Range] = {}
 
     def take(self, network_id: str) -> str:
         """The next free address, or empty when the network is full."""
-        network = self._networks[network_id]
-        subnet = ip_network(network.cidr)
-        last = int(subnet.broadcast_address) - (1 if subnet.num_addresses > 2 else 0)
-        ranges = [(int(ip_address(first)), int(ip_address(final))) for first, final in network.reserved]
-        special = _special(network, subnet)
-        candidate = self._cursor.get(network_id, int(subnet.network_address) + (1 if subnet.num_addresses > 2 else 0))
-        while candidate <= last:
-            blocking = next((final for first, final in ranges if first <= candidate <= final), None)
+        if network_id not in self._ranges:
+            self._ranges[network_id] = _range(self._networks[network_id])
+        given = self._ranges[network_id]
+        while given.candidate <= given.last:
+            blocking = next((final for first, final in given.reserved if first <= given.candidate <= final), None)
             if blocking is not None:
-                candidate = blocking + 1
+                given.candidate = blocking + 1
                 continue
-            address = type(subnet.network_address)(candidate)
-            candidate += 1
-            if address not in special and address not in self._taken:
+            address = given.kind(given.candidate)
+            given.candidate += 1
+            if address not in given.special and address not in self._taken:
                 self._taken.add(address)
-                self._cursor[network_id] = candidate
                 return str(address)
-        self._cursor[network_id] = candidate
         return ""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Range:
+    """What is left to give of a network."""
+
+    kind: type[IPv4Address] | type[IPv6Address]
+    candidate: int
+    last: int
+    reserved: list[tuple[int, int]]
+    special: set[_IP]
+
+
+def _range(network: Network) -> _Range:
+    subnet = ip_network(network.cidr)
+    edge = 1 if subnet.num_addresses > 2 else 0
+    return _Range(
+        kind=type(subnet.network_address),
+        candidate=int(subnet.network_address) + edge,
+        last=int(subnet.broadcast_address) - edge,
+        reserved=[(int(ip_address(first)), int(ip_address(final))) for first, final in network.reserved],
+        special=_special(network, subnet),
+    )
 
 
 def _special(network: Network, subnet: IPv4Network | IPv6Network) -> set[_IP]:

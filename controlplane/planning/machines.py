@@ -27,10 +27,14 @@ def finished_machines(
     addresses, address_reasons, warnings = _addresses(drafts, existing, estate, parent)
     macs = _macs(drafts, existing, estate, parent)
     placed = so_far.placed()
+    groups: dict[tuple[str, str], list[str]] = {}
+    for draft in drafts:
+        if draft.replica_group:
+            groups.setdefault((draft.system, draft.replica_group), []).append(draft.id)
     machines = []
     for draft in drafts:
         network = estate.networks[draft.network]
-        order, order_reason = _order(draft, drafts)
+        order, order_reason = _order(draft, groups.get((draft.system, draft.replica_group), ()))
         machines.append(
             PlannedMachine(
                 id=draft.id,
@@ -150,16 +154,9 @@ def _host_reason(draft: Draft, so_far: PlanSoFar, existing: Mapping[str, Existin
     return reason
 
 
-def _order(draft: Draft, drafts: Sequence[Draft]) -> tuple[int, str]:
+def _order(draft: Draft, replicas: Sequence[str]) -> tuple[int, str]:
     """A rank that does not shift when other machines come or go, but for replicas of its own group."""
-    before = [
-        other.id
-        for other in drafts
-        if draft.replica_group
-        and (other.system, other.replica_group) == (draft.system, draft.replica_group)
-        and other.id < draft.id
-    ]
-    replica = min(len(before), _CLASS_STEP - 1)
+    replica = min(sum(other < draft.id for other in replicas), _CLASS_STEP - 1)
     order = _CLASS_STEP * draft.study_class + replica + (_COLD_AFTER_IMAGES if draft.method is Method.COLD else 0)
     reason = f"systems of class {draft.study_class} " + (
         "first, others use them" if draft.study_class == 1 else "after lower classes"

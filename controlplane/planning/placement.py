@@ -6,15 +6,25 @@ by a clock, so the same inputs give the same plan. Quality beside its bound is `
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
 
 from controlplane.planning.constraints import PlanSoFar
 from controlplane.planning.demand import Draft
+from controlplane.planning.losses import Ints
+
+Floats = NDArray[np.float64]
 
 _EJECTIONS = 20_000
 """Exchanges tried to place what the greedy orders left over."""
 _BALANCING_MOVES_PER_HOST = 4
+_LOOKS_AT_HOSTS = 12_000_000
+"""Machines times hosts after which no further greedy order is begun, and no further host is emptied or relieved."""
 
-_Rank = Callable[[PlanSoFar, Draft, str], tuple[object, ...]]
+_Rank = Callable[[PlanSoFar, Draft, Ints], Floats | None]
+"""Which of these hosts first: the lowest; None: as they are."""
 _Order = Callable[[PlanSoFar, Draft], tuple[object, ...]]
 
 
@@ -28,7 +38,11 @@ class Placement:
 
 def place(drafts: Sequence[Draft], start: Callable[[], PlanSoFar]) -> Placement:
     """Place new machines on top of what stands already; `start` makes a fresh plan that holds just that."""
-    attempts = [_greedy(drafts, start(), order, rank) for order, rank in _POLICIES]
+    attempts: list[Placement] = []
+    for order, rank in _POLICIES:
+        attempts.append(_greedy(drafts, start(), order, rank))
+        if len(attempts) * len(drafts) * len(attempts[0].so_far.hosts) > _LOOKS_AT_HOSTS:
+            break
     attempts.sort(key=_score)
     best = attempts[0]
     movable = {draft.id: draft for draft in drafts}
@@ -42,33 +56,52 @@ def place(drafts: Sequence[Draft], start: Callable[[], PlanSoFar]) -> Placement:
 
 def _greedy(drafts: Sequence[Draft], so_far: PlanSoFar, order: _Order, rank: _Rank) -> Placement:
     unplaced = []
+    refused: dict[object, set[int]] = {}
     for draft in sorted(drafts, key=lambda draft: order(so_far, draft)):
-        if not _place_one(draft, so_far, so_far.eligible(draft), rank):
+        alike = (draft.size, draft.tier.host_failures, draft.confidentiality, draft.network, draft.ministry)
+        if _place_one(draft, so_far, so_far.open_to(draft), rank, refused.setdefault(alike, set())) < 0:
             unplaced.append(draft)
     return Placement(so_far=so_far, unplaced=tuple(unplaced))
 
 
-def _place_one(draft: Draft, so_far: PlanSoFar, hosts: Sequence[str], rank: _Rank) -> bool:
-    """Hosts in use first, so that few are used; among them as the policy ranks."""
-    ordered = sorted(hosts, key=lambda host: (not so_far.in_use(host), *rank(so_far, draft, host), host))
-    return any(so_far.try_place(draft, host) for host in ordered)
+def _place_one(draft: Draft, so_far: PlanSoFar, hosts: Ints, rank: _Rank, refused: set[int] | None = None) -> int:
+    """Hosts in use first, so that few are used; among them as the policy ranks. Returns the host's number, or -1.
+
+    `refused`: hosts whose loss could not be survived with a machine like this; as the plan only grows they are not asked again.
+    """
+    if refused:
+        hosts = hosts[~np.isin(hosts, list(refused))]
+    in_use = so_far.in_use_flags[hosts]
+    for some in (hosts[in_use], hosts[~in_use]):
+        ranks = rank(so_far, draft, some) if len(some) else None
+        for at in range(len(some)):
+            best = at if ranks is None else int(ranks.argmin())
+            host = int(some[best])
+            if so_far.try_place(draft, so_far.hosts[host]):
+                return host
+            if ranks is not None:
+                ranks[best] = np.inf
+            if refused is not None:
+                refused.add(host)
+    return -1
 
 
-def _first_fit(so_far: PlanSoFar, draft: Draft, host: str) -> tuple[object, ...]:
-    return ()
+def _first_fit(so_far: PlanSoFar, draft: Draft, hosts: Ints) -> Floats | None:
+    return None
 
 
-def _best_fit(so_far: PlanSoFar, draft: Draft, host: str) -> tuple[object, ...]:
+def _best_fit(so_far: PlanSoFar, draft: Draft, hosts: Ints) -> Floats | None:
     """Least left over the three dimensions; on hosts not in use yet that is the smallest."""
-    return (sum(_left_shares(so_far, host)),)
+    left: Floats = so_far.free_shares(hosts).sum(axis=1)
+    return left
 
 
-def _dot_product(so_far: PlanSoFar, draft: Draft, host: str) -> tuple[object, ...]:
+def _dot_product(so_far: PlanSoFar, draft: Draft, hosts: Ints) -> Floats | None:
     """The host whose room has most the shape of the machine."""
-    capacity = so_far.capacity(host)
-    size = (draft.size.vcpus, draft.size.memory_mib, draft.size.disk_gib)
-    left = _left_shares(so_far, host)
-    return (-sum(size[i] / capacity[i] * left[i] for i in range(3) if capacity[i]),)
+    size = np.array([draft.size.vcpus, draft.size.memory_mib, draft.size.disk_gib])
+    shares: Floats = size / np.maximum(so_far.capacities(hosts), 1) * so_far.free_shares(hosts)
+    score: Floats = -shares.sum(axis=1)
+    return score
 
 
 def _most_constrained(so_far: PlanSoFar, draft: Draft) -> tuple[object, ...]:
@@ -95,92 +128,95 @@ _POLICIES: tuple[tuple[_Order, _Rank], ...] = (
 
 def _eject(found: Placement, movable: dict[str, Draft]) -> Placement:
     """Place what is left over by moving one other new machine elsewhere."""
-    so_far, budget, unplaced = found.so_far, _EJECTIONS, []
+    so_far, unplaced = found.so_far, []
+    budget = min(_EJECTIONS, _LOOKS_AT_HOSTS // max(1, len(so_far.hosts)))
     for draft in found.unplaced:
-        placed = False
-        for host in so_far.eligible(draft):
-            for other_id in so_far.on(host):
-                if placed or budget <= 0 or other_id not in movable:
-                    continue
-                budget -= 1
-                placed = _exchange(draft, host, movable[other_id], so_far)
-        if not placed:
+        pairs = (
+            (host, movable[other])
+            for host in so_far.eligible_numbers(draft).tolist()
+            for other in so_far.on(so_far.hosts[host])
+            if other in movable
+        )
+        tried = 0
+        for tried, (host, other) in enumerate(islice(pairs, budget), 1):  # noqa: B007  the count outlives the loop
+            if _exchange(draft, host, other, so_far):
+                break
+        else:
             unplaced.append(draft)
+        budget -= tried
     return Placement(so_far=so_far, unplaced=tuple(unplaced))
 
 
-def _exchange(draft: Draft, host: str, other: Draft, so_far: PlanSoFar) -> bool:
+def _exchange(draft: Draft, host: int, other: Draft, so_far: PlanSoFar) -> bool:
     saved = so_far.save()
     so_far.take_off(other)
-    elsewhere = [another for another in so_far.eligible(other) if another != host]
-    if so_far.try_place(draft, host) and _place_one(other, so_far, elsewhere, _best_fit):
-        return True
+    if so_far.try_place(draft, so_far.hosts[host]):
+        elsewhere = so_far.open_to(other)
+        if _place_one(other, so_far, elsewhere[elsewhere != host], _best_fit) >= 0:
+            return True
     so_far.restore(saved)
     return False
 
 
 def _empty_hosts(so_far: PlanSoFar, movable: dict[str, Draft]) -> None:
     """Try to free each host, least loaded first, by moving all its machines onto other hosts in use."""
-    for host in sorted(_used(so_far), key=lambda host: (_load(so_far, host), host)):
-        machines = so_far.on(host)
+    used = so_far.used()
+    looks = 0
+    for host in used[np.argsort(_loads(so_far, used), kind="stable")].tolist():
+        machines = so_far.on(so_far.hosts[host])
         if any(machine not in movable for machine in machines):
             continue
+        if looks > _LOOKS_AT_HOSTS:
+            return
         saved = so_far.save()
         for machine in machines:
             so_far.take_off(movable[machine])
         leaving = sorted((movable[machine] for machine in machines), key=lambda draft: _largest(so_far, draft))
-        others = frozenset(_used(so_far)) - {host}
-        if not all(_place_one(d, so_far, [h for h in so_far.eligible(d) if h in others], _best_fit) for d in leaving):
-            so_far.restore(saved)
+        for draft in leaving:
+            looks += len(so_far.hosts)
+            hosts = so_far.open_to(draft)
+            if _place_one(draft, so_far, hosts[so_far.in_use_flags[hosts] & (hosts != host)], _best_fit) < 0:
+                so_far.restore(saved)
+                break
 
 
 def _balance(so_far: PlanSoFar, movable: dict[str, Draft]) -> None:
     """Move single machines from the fullest to the emptiest hosts in use while that lowers the fuller of the two."""
-    for _ in range(_BALANCING_MOVES_PER_HOST * len(so_far.hosts)):
-        used = sorted(_used(so_far), key=lambda host: (-_load(so_far, host), host))
-        if len(used) < 2 or not _relieve(so_far, movable, used[0], used[:0:-1]):
+    moves = min(_BALANCING_MOVES_PER_HOST * len(so_far.hosts), _LOOKS_AT_HOSTS // max(1, len(so_far.hosts)))
+    for _ in range(moves):
+        used = so_far.used()
+        loads = _loads(so_far, used)
+        ranked = used[np.argsort(-loads, kind="stable")]
+        if len(used) < 2 or not _relieve(so_far, movable, int(ranked[0]), float(loads.max()), ranked[:0:-1]):
             return
 
 
-def _relieve(so_far: PlanSoFar, movable: dict[str, Draft], fullest: str, others: Sequence[str]) -> bool:
-    before = _load(so_far, fullest)
-    machines = [movable[machine] for machine in so_far.on(fullest) if machine in movable]
-    if len(so_far.on(fullest)) < 2:
+def _relieve(so_far: PlanSoFar, movable: dict[str, Draft], fullest: int, before: float, others: Ints) -> bool:
+    here = so_far.on(so_far.hosts[fullest])
+    if len(here) < 2:
         return False
-    for draft in sorted(machines, key=lambda draft: _largest(so_far, draft)):
-        eligible = frozenset(so_far.eligible(draft))
-        for host in others:
-            if host not in eligible or _load(so_far, host, draft) >= before:
-                continue
-            saved = so_far.save()
-            so_far.take_off(draft)
-            if so_far.try_place(draft, host):
-                return True
-            so_far.restore(saved)
+    for draft in sorted((movable[name] for name in here if name in movable), key=lambda draft: _largest(so_far, draft)):
+        saved = so_far.save()
+        so_far.take_off(draft)
+        candidates = others[np.isin(others, so_far.open_to(draft))]
+        lower = candidates[_loads(so_far, candidates, draft) < before]
+        if any(so_far.try_place(draft, so_far.hosts[host]) for host in lower.tolist()):
+            return True
+        so_far.restore(saved)
     return False
 
 
 def _score(attempt: Placement) -> tuple[object, ...]:
     so_far = attempt.so_far
-    loads = [_load(so_far, host) for host in so_far.hosts]
-    return (len(attempt.unplaced), len(_used(so_far)), round(max(loads, default=0.0), 6), sorted(so_far.placed().items()))
+    loads = _loads(so_far, np.arange(len(so_far.hosts)))
+    highest = round(float(loads.max(initial=0.0)), 6)
+    return (len(attempt.unplaced), len(so_far.used()), highest, sorted(so_far.placed().items()))
 
 
-def _used(so_far: PlanSoFar) -> list[str]:
-    return [host for host in so_far.hosts if so_far.in_use(host)]
-
-
-def _left_shares(so_far: PlanSoFar, host: str) -> tuple[float, float, float]:
-    free, capacity = so_far.free(host), so_far.capacity(host)
-    return (
-        free[0] / capacity[0] if capacity[0] else 0.0,
-        free[1] / capacity[1] if capacity[1] else 0.0,
-        free[2] / capacity[2] if capacity[2] else 0.0,
-    )
-
-
-def _load(so_far: PlanSoFar, host: str, added: Draft | None = None) -> float:
-    """Share of the tightest dimension that is taken, with a machine more when given."""
-    free, capacity = so_far.free(host), so_far.capacity(host)
+def _loads(so_far: PlanSoFar, hosts: Ints, added: Draft | None = None) -> Floats:
+    """Share of the tightest dimension that is taken on each host, with a machine more when given."""
     size = (added.size.vcpus, added.size.memory_mib, added.size.disk_gib) if added is not None else (0, 0, 0)
-    return max((capacity[i] - free[i] + size[i]) / capacity[i] for i in range(3) if capacity[i]) if any(capacity) else 0.0
+    capacity = so_far.capacities(hosts)
+    taken = np.where(capacity > 0, capacity - so_far.frees(hosts) + size, 0)
+    highest: Floats = (taken / np.maximum(capacity, 1)).max(axis=1, initial=0.0)
+    return highest
