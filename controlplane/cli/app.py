@@ -28,6 +28,8 @@ VERBS: Sequence[str] = (
     "explain",
     "capacity",
     "what-if",
+    "waves",
+    "report",
     "apply",
     "configure",
     "inventory",

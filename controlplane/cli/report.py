@@ -1,0 +1,15 @@
+"""`kasumi report`: documents as pages that people read, print and sign."""
+
+import typer
+
+from controlplane.cli.report_plan import plan
+
+app = typer.Typer(help="Documents as pages that people read, print and sign.", no_args_is_help=True)
+
+
+@app.callback()
+def _root() -> None:
+    """Documents as pages that people read, print and sign."""
+
+
+app.command("plan")(plan)
