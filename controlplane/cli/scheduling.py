@@ -90,6 +90,15 @@ def wave_policy(session: Session, **given: Any) -> WavePolicy:
     )
 
 
+def plain_policy(session: Session, first: str) -> WavePolicy:
+    """The policy without any other option."""
+    return wave_policy(
+        session, first=first, until="", bandwidth=0.0, overhead=OVERHEAD_OPTION.default, spread=-1.0, slots=SLOTS_OPTION.default,
+        host_slots=HOST_SLOTS_OPTION.default, probability=PROBABILITY_OPTION.default, freezes=[], no_freezes=False, windows=[],
+        cohorts=None,
+    )  # fmt: skip
+
+
 def _speed(session: Session, bandwidth: float, overhead: float, spread: float) -> Speed:
     measured = measured_speed(session.store.migrations(session.estate.id), overhead)
     if measured is not None and not bandwidth and spread < 0:

@@ -37,13 +37,26 @@ def _draw(console: Console, made: Schedule, plan: Plan, full: str, empty: str) -
     console.print(summary(made), style="bold")
 
 
+def wave_reason(made: Schedule, subject: str) -> str:
+    """When a server or machine moves, or why it has no wave."""
+    found = made.wave_of(subject)
+    if found is not None:
+        wave, move = found
+        return (
+            f"{wave.number} of {len(made.waves)}, {_window(wave)}: {move.server} from {move.starts_at:%H:%M}, "
+            f"about {hours(move.minutes)}; in time: {likely(wave)}"
+        )
+    return next((f"none: {each.reason}" for each in made.unscheduled if each.server == subject), "none: nothing moves into it")
+
+
 def summary(made: Schedule) -> str:
     """The line that sums a schedule up."""
     moves = sum(len(wave.moves) for wave in made.waves)
     when = f" from {made.waves[0].window.starts_at:%Y-%m-%d} to {made.waves[-1].window.ends_at:%Y-%m-%d}" if made.waves else ""
     unsafe = sum(1 for wave in made.waves if wave.unsafe)
     safe = f"{unsafe} of the states between them do not hold" if unsafe else "every state between them holds"
-    return f"{moves} servers in {len(made.waves)} waves{when}, {len(made.unscheduled)} without a wave; {safe}"
+    plural = "" if len(made.waves) == 1 else "s"
+    return f"{moves} servers in {len(made.waves)} wave{plural}{when}, {len(made.unscheduled)} without a wave; {safe}"
 
 
 def _calendar(made: Schedule, plan: Plan) -> object:

@@ -56,6 +56,35 @@ def move_units(
     return units, remarks
 
 
+def order_within(
+    unit: Unit, depends_on: Mapping[str, Iterable[str]], length: Mapping[str, float]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The servers of a unit, each with those of the unit that it follows: what is needed first, else the longest first.
+
+    In a circle nobody can be first; the smallest set that only needs itself begins, and each follows what came before it.
+    """
+    members = set(unit.servers)
+    needs = {server: set(depends_on.get(server, ())) & members - {server} for server in unit.servers}
+    ordered: list[tuple[str, tuple[str, ...]]] = []
+    waiting = set(unit.servers)
+    while waiting:
+        following = min(waiting, key=lambda server: (len(_reach(server, needs, waiting)), -length[server], server))
+        waiting.discard(following)
+        ordered.append((following, tuple(sorted(needs[following] - waiting))))
+    return tuple(ordered)
+
+
+def _reach(server: str, needs: Mapping[str, set[str]], among: set[str]) -> set[str]:
+    """Everything among these that a server needs, directly or not."""
+    found: set[str] = set()
+    todo = [server]
+    while todo:
+        for other in needs[todo.pop()] & among - found:
+            found.add(other)
+            todo.append(other)
+    return found
+
+
 def _circles(known: Iterable[str], needs: Mapping[str, set[str]], find: Callable[[str], str]) -> list[list[str]]:
     """Strongly connected sets of units with more than one member (Kosaraju's two passes, without recursion)."""
     graph: dict[str, set[str]] = {find(server): set() for server in known}

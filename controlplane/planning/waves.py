@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from controlplane.model.estate import Disposition, Estate
+from controlplane.model.observed import PowerState
 from controlplane.model.plan import Method, Plan, PlannedMachine, PlannedServer
 from controlplane.model.window import ZONE, Span, parse_window
 from controlplane.planning.inputs import PlanInputs
 from controlplane.planning.speed import Speed
-from controlplane.planning.units import Unit, move_units
+from controlplane.planning.units import Unit, move_units, order_within
 from controlplane.planning.wave_states import unsafe_states
 
 _MIB_PER_GIB = 1024
@@ -122,7 +123,7 @@ def scheduled(plan: Plan, inputs: PlanInputs, policy: WavePolicy) -> Schedule:
     """Put every server that moves into a wave, or say why not."""
     estate = inputs.estate
     machines = {machine.id: machine for machine in plan.machines}
-    moving, unscheduled = _moving(plan, estate)
+    moving, unscheduled, arrived = _moving(plan, inputs)
     units, odd = move_units(moving, policy.cohorts, policy.depends_on)
     booking = _Booking(policy)
     done: dict[str, datetime] = {}
@@ -141,22 +142,38 @@ def scheduled(plan: Plan, inputs: PlanInputs, policy: WavePolicy) -> Schedule:
         waves=waves,
         unscheduled=tuple(sorted(unscheduled, key=lambda each: each.server)),
         freezes=policy.freezes,
-        assumptions=(*_assumptions(policy, estate, moving), *odd),
+        assumptions=(*_assumptions(policy, estate, moving), *arrived, *odd),
     )
 
 
-def _moving(plan: Plan, estate: Estate) -> tuple[dict[str, PlannedServer], list[Unscheduled]]:
-    """Servers that move by id, and those that should and cannot."""
+def _moving(plan: Plan, inputs: PlanInputs) -> tuple[dict[str, PlannedServer], list[Unscheduled], tuple[str, ...]]:
+    """Servers that move by id; those that should and cannot; and a remark about those that have moved."""
     moving: dict[str, PlannedServer] = {}
     left: list[Unscheduled] = []
+    arrived = _arrived(plan, inputs)
+    gone = 0
     for server in plan.servers:
-        if server.disposition in {Disposition.RETAIN, Disposition.RETIRE} or server.id not in estate.servers:
+        if server.disposition in {Disposition.RETAIN, Disposition.RETIRE} or server.id not in inputs.estate.servers:
             continue
         if not server.machine:
             left.append(Unscheduled(server=server.id, system=server.system, reason=f"gets no machine: {server.reason}"))
+        elif server.machine in arrived:
+            gone += 1
         else:
             moving[server.id] = server
-    return moving, left
+    return moving, left, (f"{gone} servers have arrived with their disk and run already",) if gone else ()
+
+
+def _arrived(plan: Plan, inputs: PlanInputs) -> frozenset[str]:
+    """Machines that come with their disk and were seen running where the plan wants them."""
+    running = {
+        (host.host, machine.uuid)
+        for host in inputs.observation.hosts.values()
+        if not host.believed
+        for machine in host.machines
+        if machine.state is PowerState.RUNNING and machine.mark is not None
+    }
+    return frozenset(m.id for m in plan.machines if m.method is Method.COLD and (m.host, m.uuid) in running)
 
 
 def _ordered(
@@ -203,7 +220,11 @@ def _place(
     if without:
         ministry = estate.systems[without[0]].ministry
         return f"neither system {without[0]} nor ministry {ministry} declares a change window; add `change_windows`", []
-    spans = _common([_spans(texts, policy) for texts in windows.values()])
+    own = {system: _spans(texts, policy) for system, texts in windows.items()}
+    closed = [system for system, found in own.items() if not found]
+    if closed:
+        return f"no change window of system {closed[0]} from {policy.first} to {policy.last} outside the freezes", []
+    spans = _common(list(own.values()))
     if not spans:
         return f"systems {', '.join(systems)} must move together and have no window in common", []
     contract_ends = [(end, s) for s in systems if (end := estate.systems[s].contract_end) is not None]
@@ -225,14 +246,16 @@ def _fit(
     booking: "_Booking",
 ) -> tuple[str, list[tuple[Span, Move]]]:
     sizes = {server: _gib(moving[server], machines) for server in unit.servers}
-    long = sorted(unit.servers, key=lambda server: (-sizes[server], server))
+    order = order_within(unit, policy.depends_on, sizes)
     most, shortest = 0.0, 0.0
     for span in spans:
         booked: list[tuple[Span, Move]] = []
-        for server in long:
+        ends_at: dict[str, datetime] = {}
+        for server, follows in order:
             machine = machines[moving[server].machine]
             minutes = policy.speed.minutes(sizes[server] * _MIB_PER_GIB)
-            start = booking.earliest(span, minutes, machine.host, earliest)
+            before = [ends_at[other] for other in follows] + ([earliest] if earliest is not None else [])
+            start = booking.earliest(span, minutes, machine.host, max(before, default=None))
             booking.book(start, minutes, machine.host)
             move = Move(
                 server=server, machine=machine.id, host=machine.host, system=moving[server].system,
@@ -240,6 +263,7 @@ def _fit(
                 ends_at=start + timedelta(minutes=minutes), cohort=unit.name,
             )  # fmt: skip
             booked.append((span, move))
+            ends_at[server] = move.ends_at
         ends = max(move.ends_at for _, move in booked)
         expected = (ends - span.starts_at).total_seconds() / 60
         likely = policy.speed.probability(expected, span.minutes)
