@@ -37,9 +37,9 @@ def plan(
         "", "--from", metavar="DATE", help="First day of the waves, as 2026-12-01; without it there are none."
     ),
     until: str = UNTIL_OPTION,
-    bandwidth: float = BANDWIDTH_OPTION,
+    bandwidth: float | None = BANDWIDTH_OPTION,
     overhead: float = OVERHEAD_OPTION,
-    spread: float = SPREAD_OPTION,
+    spread: float | None = SPREAD_OPTION,
     slots: int = SLOTS_OPTION,
     slots_per_host: int = HOST_SLOTS_OPTION,
     probability: float = PROBABILITY_OPTION,

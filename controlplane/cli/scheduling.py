@@ -26,7 +26,7 @@ BANDWIDTH_OPTION: Any = typer.Option(
 )
 OVERHEAD_OPTION: Any = typer.Option(15.0, "--overhead", min=0.0, metavar="MINUTES", help="Minutes of each move beside copying.")
 SPREAD_OPTION: Any = typer.Option(
-    -1.0, "--spread", metavar="S", help="Spread of the time taken (of its logarithm) when no history tells, as 0.3."
+    None, "--spread", min=0.0, metavar="S", help="Spread of the time taken (of its logarithm) when no history tells, as 0.3."
 )
 SLOTS_OPTION: Any = typer.Option(4, "--slots", min=1, max=1000, help="Copies at once.")
 HOST_SLOTS_OPTION: Any = typer.Option(2, "--slots-per-host", min=1, max=100, help="Copies at once into one host.")
@@ -93,21 +93,21 @@ def wave_policy(session: Session, **given: Any) -> WavePolicy:
 def plain_policy(session: Session, first: str) -> WavePolicy:
     """The policy without any other option."""
     return wave_policy(
-        session, first=first, until="", bandwidth=0.0, overhead=OVERHEAD_OPTION.default, spread=-1.0, slots=SLOTS_OPTION.default,
+        session, first=first, until="", bandwidth=None, overhead=OVERHEAD_OPTION.default, spread=None, slots=SLOTS_OPTION.default,
         host_slots=HOST_SLOTS_OPTION.default, probability=PROBABILITY_OPTION.default, freezes=[], no_freezes=False, windows=[],
         cohorts=None,
     )  # fmt: skip
 
 
-def _speed(session: Session, bandwidth: float, overhead: float, spread: float) -> Speed:
+def _speed(session: Session, bandwidth: float | None, overhead: float, spread: float | None) -> Speed:
     measured = measured_speed(session.store.migrations(session.estate.id), overhead)
-    if measured is not None and not bandwidth and spread < 0:
+    if measured is not None and bandwidth is None and spread is None:
         return measured
     known = measured.spread if measured is not None else None
     return Speed(
         mib_per_second=bandwidth or (measured.mib_per_second if measured is not None else _ASSUMED_MIB_PER_SECOND),
         overhead_minutes=overhead,
-        spread=spread if spread >= 0 else known,
+        spread=spread if spread is not None else known,
         source="as stated with --bandwidth"
         if bandwidth
         else "measured"
