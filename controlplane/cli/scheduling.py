@@ -52,13 +52,29 @@ _ASSUMED_MIB_PER_SECOND = 100.0
 """What one gigabit a second carries after its overhead."""
 
 
+class Cohort(BaseModel):
+    """One cohort as an assessment writes it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    servers: list[str]
+
+
 class Cohorts(BaseModel):
-    """What moves together and what before what."""
+    """What moves together and what before what. The document of an assessment's dependencies is read as it is."""
 
     model_config = ConfigDict(extra="forbid")
 
-    cohorts: list[list[str]] = []
+    cohorts: list[list[str] | Cohort] = []
     depends_on: dict[str, list[str]] = {}
+    schema_version: int = 1
+    assessment: str = ""
+    dependencies: list[Any] = []
+    shared: list[Any] = []
+    strangers: list[Any] = []
+    observed_servers: int = 0
+    ghosts: dict[str, str] = {}
+    idle: list[str] = []
 
 
 def wave_policy(session: Session, **given: Any) -> WavePolicy:
@@ -85,7 +101,7 @@ def wave_policy(session: Session, **given: Any) -> WavePolicy:
         least_probability=given["probability"],
         freezes=(*standing, *(_freeze(text) for text in given["freezes"])),
         default_windows=tuple(given["windows"]),
-        cohorts=tuple(tuple(cohort) for cohort in cohorts.cohorts),
+        cohorts=tuple(tuple(c.servers if isinstance(c, Cohort) else c) for c in cohorts.cohorts),
         depends_on={server: tuple(others) for server, others in cohorts.depends_on.items()},
     )
 

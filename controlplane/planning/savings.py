@@ -4,6 +4,7 @@ The savings table has a row for all systems in shared use beside the rows of eac
 its content: shared use, and exactly the sum of all other shared-use rows.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -50,26 +51,28 @@ class Savings:
         )
 
 
-def promised_savings(plan: Plan, estate: Estate) -> Savings:
-    """Hold the promises of the inventory against what the plan does with each system's servers."""
+def counted_rows(estate: Estate) -> tuple[dict[str, tuple[Saving, ...]], tuple[tuple[str, int], ...]]:
+    """The rows of each system that count, and the label and amount of each row that is a total of others."""
     shared = [saving for system in estate.systems.values() for saving in system.savings if saving.shared_use]
     whole = sum(saving.cost_thousand_yen for saving in shared)
-    promised: list[PromisedSaving] = []
-    totals: list[tuple[str, int]] = []
-    for _, system in sorted(estate.systems.items(), key=lambda pair: (pair[1].ministry, pair[0])):
-        rows = [saving for saving in system.savings if not _is_total(saving, whole, len(shared))]
-        totals += [(saving.label, saving.cost_thousand_yen) for saving in system.savings if _is_total(saving, whole, len(shared))]
-        if rows:
-            promised.append(_promised(system, rows, plan))
-    return Savings(promised=tuple(promised), totals=tuple(totals))
+
+    def is_total(saving: Saving) -> bool:
+        return saving.shared_use and len(shared) > 2 and 2 * saving.cost_thousand_yen == whole
+
+    rows = {system.id: tuple(saving for saving in system.savings if not is_total(saving)) for system in estate.systems.values()}
+    totals = [(s.label, s.cost_thousand_yen) for system in estate.systems.values() for s in system.savings if is_total(s)]
+    return rows, tuple(sorted(totals))
 
 
-def _is_total(saving: Saving, whole: int, count: int) -> bool:
-    others = whole - saving.cost_thousand_yen
-    return saving.shared_use and count > 2 and saving.cost_thousand_yen == others
+def promised_savings(plan: Plan, estate: Estate) -> Savings:
+    """Hold the promises of the inventory against what the plan does with each system's servers."""
+    rows, totals = counted_rows(estate)
+    systems = sorted(estate.systems.values(), key=lambda system: (system.ministry, system.id))
+    promised = tuple(_promised(system, rows[system.id], plan) for system in systems if rows[system.id])
+    return Savings(promised=promised, totals=totals)
 
 
-def _promised(system: System, rows: list[Saving], plan: Plan) -> PromisedSaving:
+def _promised(system: System, rows: Sequence[Saving], plan: Plan) -> PromisedSaving:
     servers = [server for server in plan.servers if server.system == system.id]
     ending = [server for server in servers if server.machine or server.disposition is Disposition.RETIRE]
     coverage = Coverage.NONE if not ending else Coverage.WHOLE if len(ending) == len(servers) else Coverage.PART

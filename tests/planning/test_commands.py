@@ -192,3 +192,7 @@ def test_waves_and_pages(verb, tmp_path):
     cohorts.write_text('{"cohorts": [["mhlw-pension", "gone"]]}', encoding="utf-8")
     done = verb("waves", str(file), "--from", "2026-12-01", "--cohorts", str(cohorts))
     assert "not among the servers that move, so not considered: gone" in done.stdout
+    cohorts.write_text(
+        '{"schema_version": 1, "assessment": "ab", "cohorts": [{"servers": ["mhlw-pension", "gone"], "ties": []}]}', "utf-8"
+    )
+    assert "so not considered: gone" in verb("waves", str(file), "--from", "2026-12-01", "--cohorts", str(cohorts)).stdout

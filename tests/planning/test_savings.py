@@ -18,6 +18,7 @@ def test_the_seed_counts_shared_use_once():
     found = promised_savings(plan, given)
     assert found.totals == (("共同利用系統", 392959),)
     assert found.thousand_yen() == 20_118_298, "Table 1 added up without its row of totals"
+    assert sum(system.promised_saving_thousand_yen or 0 for system in plan.systems) == 20_118_298
     assert sum(found.thousand_yen(coverage) for coverage in Coverage) == found.thousand_yen()
     assert sum(found.thousand_yen(ministry=ministry) for ministry in given.ministries) == found.thousand_yen()
 
