@@ -34,6 +34,7 @@ VERBS: Sequence[str] = (
     "capacity",
     "what-if",
     "rebalance",
+    "waves",
     "apply",
     "configure",
     "inventory",

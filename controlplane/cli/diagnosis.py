@@ -1,5 +1,7 @@
 """What is said when there is no plan: a minimal set of constraints that cannot all hold, and repairs that were tried."""
 
+from collections.abc import Sequence
+
 from controlplane.planning.conflict import Conflict, minimal_conflict
 from controlplane.planning.infeasible import InfeasiblePlan
 from controlplane.planning.inputs import PlanInputs
@@ -8,14 +10,17 @@ from controlplane.planning.repairs import Repair, cheapest_repairs
 
 def diagnosis(infeasible: InfeasiblePlan, inputs: PlanInputs) -> str:
     """The message of an estate without plan, with its conflict and repairs where machines fit nowhere."""
-    if not infeasible.unplaced:
-        return str(infeasible)
-    conflict = minimal_conflict(inputs, infeasible.unplaced)
+    return "\n".join([str(infeasible), *conflict_and_repairs(infeasible.unplaced, inputs)])
+
+
+def conflict_and_repairs(unplaced: Sequence[str], inputs: PlanInputs) -> list[str]:
+    """Lines about why these machines fit nowhere and what was found to help; none when no machine is the trouble."""
+    if not unplaced:
+        return []
+    conflict = minimal_conflict(inputs, unplaced)
     if conflict is None:
-        return (
-            f"{infeasible}\nan exhaustive search finds a place for each of them, the planner did not: please report this estate"
-        )
-    return "\n".join([str(infeasible), *_conflict(conflict), *_repairs(cheapest_repairs(inputs, conflict))])
+        return ["a longer search finds a place for each of them, the planner did not: please report this estate"]
+    return [*_conflict(conflict), *_repairs(cheapest_repairs(inputs, conflict))]
 
 
 def _conflict(conflict: Conflict) -> list[str]:

@@ -1,5 +1,7 @@
 """`kasumi explain`: why a machine has this size, host, address and order, and why it is on no other host."""
 
+from dataclasses import replace
+
 import typer
 
 from controlplane.cli.explain_view import show_explanation
@@ -7,11 +9,14 @@ from controlplane.cli.gathering import OFFLINE_OPTION, gather, gather_for
 from controlplane.cli.named_plan import ACCEPTED, named_plan
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
 from controlplane.cli.output import FORMAT_OPTION, Format, emit, emit_document, say
+from controlplane.cli.scheduling import plain_policy
 from controlplane.cli.session import Session
+from controlplane.cli.waves_view import wave_reason
 from controlplane.errors import ExitCode
 from controlplane.model.document import digest, to_data
 from controlplane.planning.explain import Explanation
 from controlplane.planning.explain import explain as explained
+from controlplane.planning.waves import scheduled
 
 COLUMNS = ("host", "answer", "machines", "full", "why")
 
@@ -21,6 +26,7 @@ def explain(
     plan: str = typer.Argument(
         "", metavar="[PLAN]", help="A plan file or `accepted`; without it the accepted plan, or what would be planned now."
     ),
+    first: str = typer.Option("", "--from", metavar="DATE", help="Also say in which wave it moves, from this day on."),
     offline: bool = OFFLINE_OPTION,
     output: Format = FORMAT_OPTION,
     home: OptionalPath = HOME_OPTION,
@@ -39,6 +45,9 @@ def explain(
         inputs = gather(session, offline=offline)
         shown = inputs.plan()
     found = explained(machine, shown, inputs)
+    if first:
+        made = scheduled(shown, inputs, plain_policy(session, first))
+        found = replace(found, reasons=(*found.reasons, ("wave", wave_reason(made, machine))))
     if output is Format.TABLE:
         show_explanation(found, shown)
     elif output is Format.CSV:

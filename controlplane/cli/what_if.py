@@ -4,6 +4,7 @@ import re
 
 import typer
 
+from controlplane.cli.diagnosis import conflict_and_repairs
 from controlplane.cli.gathering import OFFLINE_OPTION, gather
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
 from controlplane.cli.output import FORMAT_OPTION, Format, emit, emit_document, say
@@ -11,9 +12,7 @@ from controlplane.cli.session import Session
 from controlplane.cli.what_if_view import rows, show_what_if
 from controlplane.errors import ExitCode, KasumiError
 from controlplane.model.document import to_data
-from controlplane.planning.alter import (
-    afresh as placed_afresh,
-)
+from controlplane.planning.alter import afresh as placed_afresh
 from controlplane.planning.alter import (
     with_closed_host,
     with_growth,
@@ -73,7 +72,7 @@ def what_if(
         raise KasumiError("what-if: nothing would change; give at least one change, see `kasumi what-if --help`", ExitCode.USAGE)
     found = compared(inputs, altered)
     if output is Format.TABLE:
-        show_what_if(found, changes)
+        show_what_if(found, changes, conflict_and_repairs(found.unplaced, altered))
     elif output is Format.CSV:
         emit("measures", [dict(zip(COLUMNS, row, strict=True)) for row in rows(found)], COLUMNS, output)
     else:

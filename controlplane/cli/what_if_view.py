@@ -17,12 +17,12 @@ def rows(found: WhatIf) -> list[tuple[str, str, str]]:
     return [(name, value, then.get(name, "no plan")) for name, value in now.items()]
 
 
-def show_what_if(found: WhatIf, changes: Sequence[str]) -> None:
-    """Print a comparison on stdout."""
-    print_drawn(lambda console: _draw(console, found, changes))
+def show_what_if(found: WhatIf, changes: Sequence[str], why: Sequence[str] = ()) -> None:
+    """Print a comparison on stdout; `why` says more about why there would be no plan."""
+    print_drawn(lambda console: _draw(console, found, changes, why))
 
 
-def _draw(console: Console, found: WhatIf, changes: Sequence[str]) -> None:
+def _draw(console: Console, found: WhatIf, changes: Sequence[str], why: Sequence[str]) -> None:
     console.print("What if", style="bold")
     for change in changes:
         bullet(console, "~", "yellow", change)
@@ -39,7 +39,8 @@ def _draw(console: Console, found: WhatIf, changes: Sequence[str]) -> None:
             bullet(console, "", "", f"and {len(found.moved) - _SHOWN} more; `-o json` has all")
     if found.after is None:
         console.print()
-        for line in found.why.splitlines()[:_SHOWN]:
+        lines = found.why.splitlines()
+        for line in (*lines[:_SHOWN], *([f"  and {len(lines) - _SHOWN} more lines"] if len(lines) > _SHOWN else []), *why):
             console.print(line)
     console.print()
     console.print(_sentence(found), style="bold")

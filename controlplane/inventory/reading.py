@@ -105,7 +105,10 @@ def _estate(entries: Entries) -> words.Estate:
             authorized_key_files=tuple(top.access.authorized_key_files),
             ssh_config=top.access.ssh_config,
         ),
-        ministries={e.id: words.Ministry(id=e.id, **dict(e.model)) for e in entries.ministries},
+        ministries={
+            e.id: words.Ministry(id=e.id, **(dict(e.model) | {"change_windows": tuple(e.model.change_windows)}))
+            for e in entries.ministries
+        },
         systems={e.id: _system(e, e.model) for e in entries.systems},
         servers={e.id: _server(e, e.model, entries.ledgers.get(e.id, ())) for e in entries.servers},
         machines={e.id: _machine(e, e.model) for e in entries.machines},

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from controlplane.inventory.units import SizeError, size_gib, size_mib
 from controlplane.model.estate import Disposition
+from controlplane.model.window import WindowError, parse_window
 
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -76,6 +77,13 @@ def _absolute(value: str) -> str:
     return value
 
 
+def _window(value: str) -> str:
+    try:
+        return parse_window(value).text
+    except WindowError as error:
+        raise wrong(str(error), error.remedy) from None
+
+
 def _sha256(value: str) -> str:
     if not _SHA256.fullmatch(value):
         raise wrong("wanted a SHA-256 of 64 hexadecimal digits in lower case", "take it from sha256sum, in quotes")
@@ -89,6 +97,7 @@ Id = Annotated[str, AfterValidator(_id)]
 Address = Annotated[str, AfterValidator(_address)]
 Cidr = Annotated[str, AfterValidator(_cidr)]
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
+ChangeWindow = Annotated[str, Field(max_length=60), AfterValidator(_window)]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 LongText = Annotated[str, Field(max_length=2000)]
 Grade = Annotated[int, Field(ge=1, le=3)]
@@ -232,6 +241,7 @@ class MinistryEntry(Strict):
     name_en: Text
     cost_centre: str = ""
     contact: str = ""
+    change_windows: list[ChangeWindow] = []
 
 
 class SavingEntry(Strict):
@@ -285,7 +295,7 @@ class SystemEntry(Strict):
     confidentiality: Grade
     tier: str = "standard"
     status: Literal["active", "planned"] = "active"
-    change_windows: list[Text] = []
+    change_windows: list[ChangeWindow] = []
     contract_end: date | None = None
     savings: list[SavingEntry] = []
     description: LongText = ""

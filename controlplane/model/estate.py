@@ -23,13 +23,17 @@ class Disposition(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ministry:
-    """A tenant. `cost_centre` may be empty; `contact` is a role or an address, never a password."""
+    """A tenant. `cost_centre` may be empty; `contact` is a role or an address, never a password.
+
+    `change_windows` hold for its systems that declare none; see `model.window` for the grammar.
+    """
 
     id: str
     name: str
     name_en: str
     cost_centre: str = ""
     contact: str = ""
+    change_windows: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from controlplane.model.cloud import is_cloud
 from controlplane.model.document import digest
-from controlplane.model.estate import Estate, Host, System
+from controlplane.model.estate import Estate, Host
 from controlplane.model.observed import Observation
 from controlplane.model.plan import (
     Plan,
@@ -28,6 +28,7 @@ from controlplane.planning.facts import input_facts
 from controlplane.planning.infeasible import InfeasiblePlan, why_unplaced
 from controlplane.planning.machines import finished_machines
 from controlplane.planning.placement import place
+from controlplane.planning.savings import counted_rows
 from controlplane.planning.standing import Standing, stand_existing
 
 
@@ -74,7 +75,7 @@ def build_plan(
             ssh_config=estate.access.ssh_config,
         ),
         ministries={ministry.id: ministry.name_en for _, ministry in sorted(estate.ministries.items())},
-        systems=tuple(_planned_system(system) for _, system in sorted(estate.systems.items())),
+        systems=_planned_systems(estate),
         hosts=_planned_hosts(rooms, machines, existing),
         networks=planned_networks(machines, estate),
         images=tuple(image for _, image in sorted(images.items()) if any(machine.image == image.id for machine in machines)),
@@ -98,14 +99,19 @@ def _missing_images(drafts: Sequence[Draft], images: Mapping[str, PlannedImage])
     )
 
 
-def _planned_system(system: System) -> PlannedSystem:
-    return PlannedSystem(
-        id=system.id,
-        ministry=system.ministry,
-        name=system.name,
-        name_en=system.name_en,
-        study_class=system.study_class,
-        promised_saving_thousand_yen=sum(saving.cost_thousand_yen for saving in system.savings) if system.savings else None,
+def _planned_systems(estate: Estate) -> tuple[PlannedSystem, ...]:
+    """A row of savings that is the total of others is promised by nobody."""
+    rows, _ = counted_rows(estate)
+    return tuple(
+        PlannedSystem(
+            id=system.id,
+            ministry=system.ministry,
+            name=system.name,
+            name_en=system.name_en,
+            study_class=system.study_class,
+            promised_saving_thousand_yen=sum(saving.cost_thousand_yen for saving in rows[system.id]) if rows[system.id] else None,
+        )
+        for _, system in sorted(estate.systems.items())
     )
 
 

@@ -184,12 +184,13 @@ def _text(rule: Rule, subject: str, case: Case) -> str:
         return "is in maintenance" if room.answers else f"does not answer ({room.error})"
     draft = next(draft for draft in case.drafts if draft.id == subject)
     size, tier = draft.size, draft.tier
+    lost = "one host" if tier.host_failures == 1 else f"{tier.host_failures} hosts"
     words = {
         Rule.CAPACITY: f"needs {size.vcpus} vCPU, {size.memory_mib} MiB, {size.disk_gib} GiB",
         Rule.ZONE: f"needs a host of grade {draft.confidentiality}",
         Rule.NETWORK: f"needs a host that carries network {draft.network} for {draft.ministry} at grade {draft.confidentiality}",
         Rule.SPREAD: f"stands apart from the other replicas of {draft.replica_group} by {tier.spread_over}",
-        Rule.LOSS: f"must fit elsewhere after the loss of any {tier.host_failures} host(s), as tier {tier.id} asks",
+        Rule.LOSS: f"must fit elsewhere after the loss of any {lost}, as tier {tier.id} asks",
         Rule.NAME: "may not share a host with another machine of its name",
     }
     return words[rule]

@@ -69,7 +69,7 @@ def headroom(shape: Draft, plan: Plan, inputs: PlanInputs) -> Headroom:
     eligible = empty.eligible(shape)
     bound = sum(_by_room(shape.size, empty.free(host)) for host in eligible)
     copies = tuple(replace(shape, id=f"(one more {number})") for number in range(min(bound, MOST) + 1))
-    alone = {host: _fill(copies, _fresh(asked, plan, copies), (host,), _by_id) for host in eligible}
+    alone = _each_alone(copies, _fresh(asked, plan, copies), eligible)
     fits, filled = -1, empty
     for order in _ORDERS:
         so_far = _fresh(asked, plan, copies)
@@ -106,6 +106,16 @@ _Order = Callable[[PlanSoFar, str], tuple[object, ...]]
 
 def _fresh(inputs: PlanInputs, plan: Plan, copies: Sequence[Draft]) -> PlanSoFar:
     return stand_as_planned(inputs, plan, tuple(copies))[0]
+
+
+def _each_alone(copies: Sequence[Draft], so_far: PlanSoFar, hosts: Sequence[str]) -> dict[str, int]:
+    """How many each host takes while none go to others."""
+    found: dict[str, int] = {}
+    for host in hosts:
+        found[host] = _fill(copies, so_far, (host,), _by_id)
+        for copy in reversed(copies[: found[host]]):
+            so_far.take_off(copy)
+    return found
 
 
 def _fill(copies: Sequence[Draft], so_far: PlanSoFar, hosts: Sequence[str], order: _Order) -> int:

@@ -77,8 +77,9 @@ def staleness(plan: Plan, moved: Sequence[MovedFact], inputs: PlanInputs) -> Sta
             draft = drafts[machine.id]
             so_far.take_off(draft)
             objections = so_far.objections(draft, machine.host)
-            so_far.force(draft, machine.host)
-            so_far.settle()
+            if objections or not so_far.try_place(draft, machine.host):
+                so_far.force(draft, machine.host)
+                so_far.settle()
             if objections:
                 validity, why = Validity.MISPLACED, "; ".join(objection.text for objection in objections)
         judged.append(TouchedMachine(machine=machine.id, host=machine.host, validity=validity, why=why))

@@ -31,11 +31,15 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhatIf:
-    """`after` is None when there would be no plan; `why` says why. `moved` maps a machine to its host before and after."""
+    """`after` is None when there would be no plan: `why` says why, `unplaced` which machines fit nowhere.
+
+    `moved` maps a machine to its host before and after.
+    """
 
     before: Standing
     after: Standing | None
     why: str
+    unplaced: tuple[str, ...]
     moved: Mapping[str, tuple[str, str]]
     added: tuple[str, ...]
 
@@ -47,12 +51,13 @@ def what_if(inputs: PlanInputs, altered: PlanInputs) -> WhatIf:
     try:
         then = altered.plan()
     except InfeasiblePlan as infeasible:
-        return WhatIf(before=before, after=None, why=str(infeasible), moved={}, added=())
+        return WhatIf(before=before, after=None, why=str(infeasible), unplaced=infeasible.unplaced, moved={}, added=())
     where = {machine.id: machine.host for machine in now.machines}
     return WhatIf(
         before=before,
         after=standing(then, altered),
         why="",
+        unplaced=(),
         moved={
             machine.id: (where[machine.id], machine.host)
             for machine in then.machines

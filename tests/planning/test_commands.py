@@ -173,3 +173,39 @@ def test_what_if_a_diagnosis_and_a_rebased_plan(verb, tmp_path):
     assert done.returncode == 1
     assert "capacity of staff-db-1: staff-db-1 needs 1 vCPU, 65536 MiB" in done.stderr
     assert "repairs, cheapest first; with each of them there is a plan:" in done.stderr
+
+
+def test_waves_and_pages(verb, tmp_path):
+    file, page = tmp_path / "plan.json", tmp_path / "plan.html"
+    assert verb("plan", "-o", str(file)).returncode == 0
+    done = verb("waves", str(file), "--from", "2026-12-01", "--default-window", "Sun 01:00-05:00")
+    assert done.returncode in {0, 3}, done.stderr
+    assert "Sat 2026-12-05 22:00-06:00" in done.stdout
+    document = json.loads(verb("waves", str(file), "--from", "2026-12-01", "-o", "json").stdout)
+    assert document["schedule"]["waves"][0]["probability"] is None
+    assert any("not known" in text for text in document["schedule"]["assumptions"])
+    assert verb("waves", str(file), "--from", "2026-12-01", "-o", str(page)).returncode in {0, 3}
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    done = verb("report", "plan", str(file), "--from", "2026-12-01", "-o", str(page))
+    assert done.returncode == 0, done.stderr
+    assert "consolidation plan" in page.read_text(encoding="utf-8")
+    assert "wave: 1 of 1, Sat 2026-12-05" in verb("explain", "mhlw-pension", str(file), "--from", "2026-12-01").stdout
+    for wrong, text in (
+        (("--from", "tomorrow"), "is no date; write it as 2026-12-01"),
+        (("--from", "2026-12-01", "--default-window", "x"), "wanted a change window of days and times"),
+        (("--from", "2026-12-01", "--freeze", "x"), "wanted FIRST:LAST"),
+        (("--from", "2026-12-01", "-o", "xml"), "or a file ending in .html"),
+        ((), "wanted the first day"),
+    ):
+        done = verb("waves", str(file), *wrong)
+        assert (done.returncode, text in done.stderr) == (64, True), done.stderr
+    cohorts = tmp_path / "cohorts.json"
+    cohorts.write_text('{"cohorts": [["mhlw-pension", "gone"]], "depend": {}}', encoding="utf-8")
+    assert "write {" in verb("waves", str(file), "--from", "2026-12-01", "--cohorts", str(cohorts)).stderr
+    cohorts.write_text('{"cohorts": [["mhlw-pension", "gone"]]}', encoding="utf-8")
+    done = verb("waves", str(file), "--from", "2026-12-01", "--cohorts", str(cohorts))
+    assert "not among the servers that move, so not considered: gone" in done.stdout
+    cohorts.write_text(
+        '{"schema_version": 1, "assessment": "ab", "cohorts": [{"servers": ["mhlw-pension", "gone"], "ties": []}]}', "utf-8"
+    )
+    assert "so not considered: gone" in verb("waves", str(file), "--from", "2026-12-01", "--cohorts", str(cohorts)).stdout
