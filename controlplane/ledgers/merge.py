@@ -256,8 +256,9 @@ class _Merging:
     def _host(self, server: str, wanted: "_Wanted", before: Host | None) -> Host:
         variables = dict(before.variables) if before is not None else {}
         ledgers = (dict(before.ledgers) if before is not None else {}) | {self._ledger.name: wanted.row.values}
+        number = before.file_number if before is not None else 0
         if not wanted.system:
-            return Host(system="", server=None, ledgers=ledgers, variables=variables)
+            return Host(system="", server=None, ledgers=ledgers, variables=variables, file_number=number)
         present = dict(before.server) if before is not None and before.server is not None else {}
         for key in _STATED:
             if key in {"kind", "source"}:
@@ -276,6 +277,7 @@ class _Merging:
             server=ordered | {key: value for key, value in present.items() if key not in ordered},
             ledgers=ledgers,
             variables=variables,
+            file_number=number,
         )
 
     def _take(self, server: str, wanted: "_Wanted", key: str, present: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from controlplane.inventory import load
+from controlplane.ledgers import generated
 from controlplane.settings import load as load_settings
 from controlplane.store import open_store
 from tests.ledgers.files import CHINESE, ENGLISH, JAPANESE, write_workbook
@@ -244,3 +245,21 @@ def test_ansible_reads_what_was_written_and_expands_no_template_of_a_cell(import
 def _evidence():
     settings = load_settings()
     return open_store(settings).evidence("small")
+
+
+def test_a_large_ledger_takes_several_files_and_a_server_stays_in_its_own(import_, kasumi, monkeypatch):
+    monkeypatch.setattr(generated, "MAX_FILE_CHARACTERS", 2000)
+    rows = [f"web{n:03},台帳,4,8GB,40GB\n" for n in range(0, 60, 2)]
+    Path("ledger.csv").write_text("hostname,system,vcpus,memory,disk\n" + "".join(rows), encoding="utf-8")
+    assert import_("ledger.csv").returncode == 0
+    files = sorted(Path("inventory").glob("50-ledger-mof*.yml"))
+    assert len(files) > 3
+    before = {file: file.read_bytes() for file in files}
+    rows += [f"web{n:03},台帳,4,8GB,40GB\n" for n in range(1, 20, 2)]
+    Path("ledger.csv").write_text("hostname,system,vcpus,memory,disk\n" + "".join(rows), encoding="utf-8")
+    assert "10 added; 0 changed; 30 unchanged" in import_("ledger.csv").stderr
+    unchanged = [file for file in files if file.read_bytes() == before[file]]
+    assert len(unchanged) >= len(files) - 1, "new servers go to the last file and those behind it"
+    assert kasumi("check").returncode == 0
+    assert "nothing to write" in import_("ledger.csv").stderr
+    assert not list(Path("inventory").glob(".*")), "no part of a file is left behind"
