@@ -165,11 +165,15 @@ def write(directory: Path, ministry: str, texts: tuple[str, ...]) -> None:
             continue
         mode = file.stat().st_mode & 0o777 if file.exists() else 0o644
         with tempfile.NamedTemporaryFile(dir=directory, prefix=f".{file.name}.", delete=False) as new:
-            new.write(raw)
-            new.flush()
-            os.fsync(new.fileno())
-        Path(new.name).chmod(mode)
-        Path(new.name).replace(file)
+            try:
+                new.write(raw)
+                new.flush()
+                os.fsync(new.fileno())
+                Path(new.name).chmod(mode)
+                Path(new.name).replace(file)
+            except OSError:
+                Path(new.name).unlink(missing_ok=True)
+                raise
 
 
 def _host_lines(name: str, host: Host, indent: str) -> Iterator[str]:
