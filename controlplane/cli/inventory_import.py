@@ -49,7 +49,7 @@ def import_(
     """
     session = Session(home=home, inventory=inventory)
     mapping = read_map(map_file)
-    ledger = _ledger(file, source_kind, mapping)
+    ledger = _ledger(session, file, source_kind, mapping)
     ready = prepare(ledger, session.settings.inventory, ministry=ministry, system=system, mapping=mapping)
     _show(ready, output)
     if ready.differs and not dry_run:
@@ -60,11 +60,11 @@ def import_(
     return ExitCode.PARTLY_FAILED if ready.refused_rows else ExitCode.DONE
 
 
-def _ledger(file: str, kind: SourceKind, mapping: LedgerMap) -> Ledger:
+def _ledger(session: Session, file: str, kind: SourceKind, mapping: LedgerMap) -> Ledger:
     if kind is SourceKind.LIBVIRT or (kind is SourceKind.AUTO and _URI.match(file)):
         from controlplane.ledgers.libvirt_host import read_libvirt  # noqa: PLC0415  # files need no hypervisor's library
 
-        return read_libvirt(file)
+        return read_libvirt(file, ssh_config=session.estate.access.ssh_config)
     return read_file(Path(file), kind, mapping)
 
 

@@ -38,7 +38,7 @@ _HOME = {
     "kasumi_ledger": "its host",
     "kasumi_host": "its host",
 }
-_IGNORED_BY_ANSIBLE = ("~", ".pyc", ".pyo", ".swp", ".bak", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry")
+IGNORED_BY_ANSIBLE = ("~", ".pyc", ".pyo", ".swp", ".bak", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry")
 _READ = frozenset({".yml", ".yaml", ".json"})
 _GROUP_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 
@@ -104,7 +104,7 @@ def read_entries(directory: Path, shown: Path, *, without: frozenset[Path] = fro
     for file in sorted(path for path in directory.rglob("*") if path.is_file()):
         relative = file.relative_to(directory)
         hidden = any(part.startswith((".", "__")) for part in relative.parts)
-        if file in without or hidden or file.name.endswith(_IGNORED_BY_ANSIBLE):
+        if file in without or hidden or file.name.endswith(IGNORED_BY_ANSIBLE):
             continue
         name = str(shown / relative)
         if file.suffix not in _READ:

@@ -1,4 +1,4 @@
-"""An existing Ansible inventory, YAML or INI: its hosts are servers, host and group variables say what is known of them.
+"""An existing Ansible inventory, YAML or INI, a file or a directory: hosts are servers, variables say what is known of them.
 
 Variables are looked up in the dictionary of headings. Nothing is executed: no inventory script, no plug-in, no template.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from controlplane.inventory.entries import SYSTEM_GROUP, group_id
+from controlplane.inventory.entries import IGNORED_BY_ANSIBLE, SYSTEM_GROUP, group_id
 from controlplane.inventory.groups import Groups
 from controlplane.inventory.nodes import Document, KeyPath, document_of
 from controlplane.ledgers.cells import Cell, Said
@@ -19,6 +19,8 @@ from controlplane.ledgers.values import is_blank, plain, refused
 from controlplane.model.finding import Severity
 
 MAX_HOSTS = 200_000
+_MAX_FILES = 10_000
+_YAML = frozenset((".yml", ".yaml", ".json"))
 _TEMPLATE = re.compile(r"\{[{%#]")
 _RANGE = re.compile(r"\[([0-9]{1,6}|[a-z]):([0-9]{1,6}|[a-z])(?::([0-9]{1,4}))?\]")
 _SECTION = re.compile(r"\[([^\]:]+)(?::(vars|children|hosts))?\]")
@@ -54,27 +56,55 @@ class _Found:
         return True
 
 
-def read_ansible(raw: bytes, name: str, headings: Headings) -> Ledger:
-    """The hosts of an inventory file; never raises for what is in it."""
+def read_ansible(files: Mapping[str, bytes], name: str, headings: Headings) -> Ledger:
+    """The hosts of an inventory: one file, or those of a directory by their paths in it; never raises for what is in them."""
     remarks: list[Remark] = []
     found = _Found()
-    if Path(name).suffix.lower() in {".yml", ".yaml", ".json"}:
-        document = document_of(raw, name)
-        whole = isinstance(document.data, dict)
-        severity = Severity.WARNING if whole else Severity.CRITICAL
-        remarks += [Remark(severity=severity, where=one.where, why=one.what, remedy=one.remedy) for one in document.findings]
-        if whole:
-            _Yaml(document, found).groups()
-    else:
-        _ini(raw, name, found, remarks)
+    for path, raw in files.items():
+        prefix = f"{path}:" if len(files) > 1 else ""
+        top, _, inner = path.partition("/")
+        if top in {"host_vars", "group_vars"} and inner:
+            owner = inner.partition("/")[0] if "/" in inner else Path(inner).stem
+            of = found.of_host if top == "host_vars" else found.of_group
+            variables = _Yaml(_document(raw, name, prefix, remarks), found, prefix).variables()
+            of.setdefault(owner, {}).update(variables)
+        elif Path(path).suffix.lower() in _YAML:
+            _Yaml(_document(raw, name, prefix, remarks), found, prefix).groups()
+        elif raw.startswith(b"#!"):
+            why = "is a program, which is never run"
+            remarks.append(Remark(severity=Severity.WARNING, where=f"{name}:{path}", why=why, remedy="import what it prints"))
+        else:
+            _ini(raw, name, prefix, found, remarks)
     if found.full:
         why = f"only the first {MAX_HOSTS} hosts are read"
         remarks.append(Remark(severity=Severity.CRITICAL, where=name, why=why, remedy="split the inventory"))
-    if not found.hosts and not remarks:
+    if not found.hosts and not any(remark.severity is Severity.CRITICAL for remark in remarks):
         why = "wanted hosts, found none"
         remarks.append(Remark(severity=Severity.CRITICAL, where=name, why=why, remedy="name an inventory of Ansible"))
     rows = tuple(_rows(found, name, headings, remarks))
     return Ledger(name=name, rows=rows, remarks=tuple(remarks))
+
+
+def files_of_directory(directory: Path, most_bytes: int) -> dict[str, bytes]:
+    """What Ansible would read of an inventory directory, in its order. Raises OSError, and ValueError when it is too much."""
+    files: dict[str, bytes] = {}
+    left = most_bytes
+    for file in sorted(path for path in directory.rglob("*") if path.is_file()):
+        relative = file.relative_to(directory)
+        if any(part.startswith(".") for part in relative.parts) or file.name.endswith(IGNORED_BY_ANSIBLE):
+            continue
+        left -= file.stat().st_size
+        if left < 0 or len(files) >= _MAX_FILES:
+            raise ValueError(f"holds more than {_MAX_FILES} files or {most_bytes} bytes")
+        files[relative.as_posix()] = file.read_bytes()
+    return files
+
+
+def _document(raw: bytes, name: str, prefix: str, remarks: list[Remark]) -> Document:
+    document = document_of(raw, f"{name}:{prefix}".rstrip(":"))
+    severity = Severity.WARNING if isinstance(document.data, dict) else Severity.CRITICAL
+    remarks += [Remark(severity=severity, where=one.where, why=one.what, remedy=one.remedy) for one in document.findings]
+    return document
 
 
 def _rows(found: _Found, name: str, headings: Headings, remarks: list[Remark]) -> Iterator[LedgerRow]:
@@ -147,16 +177,21 @@ def _cell(variable: str, value: _Variable, column: Column, name: str, remarks: l
 
 
 class _Yaml:
-    """A document of groups."""
+    """A document of groups, or of variables; `prefix` names its file in a directory."""
 
-    def __init__(self, document: Document, found: _Found) -> None:
+    def __init__(self, document: Document, found: _Found, prefix: str) -> None:
         self._document = document
+        self._prefix = prefix
         self._found = found
 
     def groups(self) -> None:
         """Read all groups."""
         for name, group in _mapping(self._document.data).items():
             self._group((name,), group)
+
+    def variables(self) -> dict[str, _Variable]:
+        """The variables of a file of host_vars or group_vars."""
+        return self._variables((), self._document.data)
 
     def _group(self, path: KeyPath, group: object) -> None:
         name, inner = str(path[-1]), _mapping(group)
@@ -180,7 +215,7 @@ class _Yaml:
 
     def _place(self, path: KeyPath) -> str:
         place = self._document.place(path) if len(path) > 3 else self._document.key_place(path)
-        return f"{place.line}:{place.column}"
+        return f"{self._prefix}{place.line}:{place.column}"
 
 
 def _mapping(value: object) -> dict[str, object]:
@@ -194,7 +229,7 @@ def _text(value: object) -> str:
     return "" if value is None or isinstance(value, (dict, bool)) else str(value)
 
 
-def _ini(raw: bytes, name: str, found: _Found, remarks: list[Remark]) -> None:
+def _ini(raw: bytes, name: str, prefix: str, found: _Found, remarks: list[Remark]) -> None:
     group, part = "ungrouped", "hosts"
     for number, line in enumerate(raw.decode("utf-8-sig", errors="replace").split("\n"), start=1):
         text = line.strip()
@@ -206,36 +241,40 @@ def _ini(raw: bytes, name: str, found: _Found, remarks: list[Remark]) -> None:
             found.groups.add_child(group, text.split()[0])
         elif part == "vars":
             if (variable := _VARIABLE.fullmatch(text)) is not None:
-                value = _Variable(text=variable[2].strip().strip("'\""), cell=f"{number}:1")
+                value = _Variable(text=variable[2].strip().strip("'\""), cell=f"{prefix}{number}:1")
                 found.of_group.setdefault(group, {})[variable[1]] = value
             else:
-                _unread(remarks, name, number, text)
+                _unread(remarks, f"{name}:{prefix}{number}:1", text)
         else:
-            _ini_host(group, text, number, name, found, remarks)
+            _ini_host(group, text, prefix, number, name, found, remarks)
 
 
-def _ini_host(group: str, text: str, number: int, name: str, found: _Found, remarks: list[Remark]) -> None:
+def _ini_host(group: str, text: str, prefix: str, number: int, name: str, found: _Found, remarks: list[Remark]) -> None:
     try:
         words = shlex.split(text, comments=True)
     except ValueError:
-        _unread(remarks, name, number, text)
+        _unread(remarks, f"{name}:{prefix}{number}:1", text)
         return
     variables = [_VARIABLE.fullmatch(word) for word in words[1:]]
     if not words or any(variable is None for variable in variables):
-        _unread(remarks, name, number, text)
+        _unread(remarks, f"{name}:{prefix}{number}:1", text)
         return
     for host in expanded(words[0]):
-        if not found.add(group, host, f"{number}:1"):
+        if not found.add(group, host, f"{prefix}{number}:1"):
             return
         own = found.of_host.setdefault(host, {})
         own.update(
-            {one[1]: _Variable(text=one[2], cell=f"{number}:{place}") for place, one in enumerate(variables, start=2) if one}
+            {
+                one[1]: _Variable(text=one[2], cell=f"{prefix}{number}:{place}")
+                for place, one in enumerate(variables, start=2)
+                if one
+            }
         )
 
 
-def _unread(remarks: list[Remark], name: str, number: int, text: str) -> None:
+def _unread(remarks: list[Remark], where: str, text: str) -> None:
     why = "is no line of an inventory, not imported"
-    remarks.append(Remark(severity=Severity.CRITICAL, where=f"{name}:{number}:1", text=text, why=why, remedy="correct the line"))
+    remarks.append(Remark(severity=Severity.CRITICAL, where=where, text=text, why=why, remedy="correct the line"))
 
 
 def expanded(host: str) -> Iterator[str]:

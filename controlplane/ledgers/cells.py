@@ -29,6 +29,7 @@ class Cell:
 
 
 _PLAIN_FIELDS: dict[str, tuple[str, Callable[[str], Reading]]] = {
+    "kind": ("kind", values.kind),
     "label": ("label", values.words),
     "number": ("number", values.words),
     "purpose": ("purpose", values.words),
@@ -83,8 +84,6 @@ class Said:
             if cell := self._one(name):
                 self._take(fact, cell, read(cell.text))
         names = [cell for name in ("name", "label", "number") if (cell := self._one(name))]
-        kind = self._one("kind")
-        read_kind = self._checked(kind, values.kind(kind.text)) if kind else None
         return LedgerRow(
             name=names[0].text,
             other_names=tuple(cell.text for cell in names[1:]),
@@ -92,7 +91,6 @@ class Said:
             cell=names[0].where,
             system=self._text("system"),
             ministry=self._text("ministry"),
-            kind=str(read_kind or ""),
             values=tuple(self.made),
         )
 

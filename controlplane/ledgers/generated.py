@@ -1,7 +1,8 @@
 """The inventory files that imports write, one ministry's servers each: read into hosts, and written from them again.
 
 `50-ledger-MINISTRY.yml`, and `-2`, `-3` … when one grows large. People may edit what a ledger does not say (disposition, network,
-roles …) and their edits stay; what a ledger says changes when the ledger does. Same hosts, same bytes.
+roles …) and their edits stay; what a ledger says changes when the ledger does. A server stays in the file where it stands, and each
+file is replaced as a whole, so that an import that is cut off loses none and names none twice.
 """
 
 import json
@@ -19,8 +20,8 @@ from controlplane.inventory.ledger_lines import LedgerLineError, read_lines, wri
 from controlplane.inventory.nodes import read_document
 from controlplane.model.estate import LedgerValue
 
-MAX_FILE_CHARACTERS = 4_000_000
-"""A file is at most 16 MiB to read; a character may take four bytes."""
+MAX_FILE_CHARACTERS = 3_000_000
+"""More goes to a next file: one is read up to 16 MiB, a character takes up to four bytes, and servers of a file may grow."""
 
 _HEAD = """\
 # Written by `kasumi inventory import` from the ledgers that kasumi_ledger names, with the cell of each value.
@@ -41,6 +42,8 @@ class Host:
     server: dict[str, Any] | None = field(hash=False)
     ledgers: dict[str, tuple[LedgerValue, ...]] = field(hash=False)
     variables: dict[str, Any] = field(default_factory=dict, hash=False)
+    file_number: int = field(default=0, compare=False)
+    """The generated file where it stands, from 1; 0 for a host that stands in none yet."""
 
 
 def files_of(directory: Path, ministry: str) -> tuple[Path, ...]:
@@ -62,13 +65,13 @@ def path_of(directory: Path, ministry: str, number: int) -> Path:
 def read_hosts(files: tuple[Path, ...], ministry: str) -> dict[str, Host]:
     """The hosts of generated files. Raises KasumiError for what this module would not write and so would lose."""
     hosts: dict[str, Host] = {}
-    for file in files:
+    for number, file in enumerate(files, start=1):
         document = read_document(file, file.name)
         if document.findings:
             raise KasumiError("\n".join(str(finding) for finding in document.findings))
         if "!vault" in document.text:
             raise KasumiError(f"{file.name}: holds encrypted values, which an import cannot keep; move that host to another file")
-        reader = _Reader(file.name, ministry, hosts)
+        reader = _Reader(file.name, number, ministry, hosts)
         reader.read(document.data)
     return hosts
 
@@ -76,8 +79,9 @@ def read_hosts(files: tuple[Path, ...], ministry: str) -> dict[str, Host]:
 class _Reader:
     """One file; every key that is not as written is refused by name."""
 
-    def __init__(self, file: str, ministry: str, hosts: dict[str, Host]) -> None:
+    def __init__(self, file: str, number: int, ministry: str, hosts: dict[str, Host]) -> None:
         self._file = file
+        self._number = number
         self._ministry = ministry
         self._hosts = hosts
 
@@ -119,50 +123,57 @@ class _Reader:
             }
         except LedgerLineError as error:
             raise KasumiError(f"{self._file}: {host}: kasumi_ledger: {error}; take it out and import the ledger again") from None
-        self._hosts[host] = Host(system=system, server=server, ledgers=ledgers, variables=given)
+        self._hosts[host] = Host(system=system, server=server, ledgers=ledgers, variables=given, file_number=self._number)
 
 
 def render(hosts: Mapping[str, Host], ministry: str) -> tuple[str, ...]:
-    """The texts of the files, in order; no file when there is no host."""
-    group = MINISTRY_GROUP + ministry.replace("-", "_")
-    texts: list[str] = []
-    parts: list[str] = []
-    size = 0
+    """The texts of the files, in order; no file when there is no host. New hosts go to the last file while it has room."""
+    parts: dict[int, dict[str, tuple[Host, str]]] = {}
+    sizes: dict[int, int] = {}
+    last = max((host.file_number for host in hosts.values()), default=0) or 1
+    # Those that have their place come first, so that the room that is left is known.
+    for name, host in sorted(hosts.items(), key=lambda item: (item[1].file_number == 0, item[0])):
+        lines = "".join(_host_lines(name, host, "        " if host.system else "    "))
+        if host.file_number == 0 and sizes.get(last, 0) > MAX_FILE_CHARACTERS:
+            last += 1
+        number = host.file_number or last
+        parts.setdefault(number, {})[name] = host, lines
+        sizes[number] = sizes.get(number, 0) + len(lines)
+    return tuple(_text(parts.get(number, {}), ministry) for number in range(1, last + 1)) if hosts else ()
+
+
+def _text(hosts: Mapping[str, tuple[Host, str]], ministry: str) -> str:
+    """One file: hosts of other files' servers first, then those of each system."""
+    parts = [_HEAD, f"{MINISTRY_GROUP}{ministry.replace('-', '_')}:\n"]
     system: str | None = None
-    for name, host in sorted(hosts.items(), key=lambda item: (item[1].system, item[0])):
-        if size > MAX_FILE_CHARACTERS:
-            texts.append("".join(parts))
-            size = 0
-        if size == 0:
-            parts = [_HEAD, f"{group}:\n"]
-            system = None
+    for _, (host, lines) in sorted(hosts.items(), key=lambda item: (item[1][0].system, item[0])):
         if host.system != system:
             if system in {None, ""} and host.system:
                 parts.append("  children:\n")
             system = host.system
             parts.append(f"    {SYSTEM_GROUP}{system.replace('-', '_')}:\n      hosts:\n" if system else "  hosts:\n")
-        lines = "".join(_host_lines(name, host, "        " if system else "    "))
         parts.append(lines)
-        size += len(lines)
-    if parts:
-        texts.append("".join(parts))
-    return tuple(texts)
+    return "".join(parts)
 
 
 def write(directory: Path, ministry: str, texts: tuple[str, ...]) -> None:
-    """Write the files, each whole or not at all, and take away those of earlier imports that are no longer needed."""
+    """Replace each file whose text differs, as a whole or not at all."""
     for number, text in enumerate(texts, start=1):
         file = path_of(directory, ministry, number)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", newline="\n", dir=directory, prefix=f".{file.name}.", delete=False
-        ) as new:
-            new.write(text)
-            new.flush()
-            os.fsync(new.fileno())
-        Path(new.name).chmod(file.stat().st_mode & 0o777 if file.exists() else 0o644)
-        Path(new.name).replace(file)
-    for file in files_of(directory, ministry)[len(texts) :]:
-        file.unlink()
+        raw = text.encode("utf-8")
+        if file.exists() and file.read_bytes() == raw:
+            continue
+        mode = file.stat().st_mode & 0o777 if file.exists() else 0o644
+        with tempfile.NamedTemporaryFile(dir=directory, prefix=f".{file.name}.", delete=False) as new:
+            try:
+                new.write(raw)
+                new.flush()
+                os.fsync(new.fileno())
+                Path(new.name).chmod(mode)
+                Path(new.name).replace(file)
+            except OSError:
+                Path(new.name).unlink(missing_ok=True)
+                raise
 
 
 def _host_lines(name: str, host: Host, indent: str) -> Iterator[str]:

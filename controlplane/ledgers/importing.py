@@ -43,7 +43,13 @@ class Import:
     def carry_out(self) -> None:
         """Write the files; nothing happens when nothing differs."""
         if self.differs:
-            write(self.directory, self.ministry, self.texts)
+            try:
+                write(self.directory, self.ministry, self.texts)
+            except OSError as error:
+                raise KasumiError(
+                    f"inventory {self.directory}: cannot be written: {error.strerror}; files that were replaced are whole, "
+                    "the others are as before: import again when it is corrected"
+                ) from None
 
 
 def prepare(ledger: Ledger, directory: Path, *, ministry: str, system: str, mapping: LedgerMap) -> Import:

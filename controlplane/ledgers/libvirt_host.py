@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from controlplane.errors import KasumiError
 from controlplane.ledgers.rows import Ledger, LedgerRow, Remark
-from controlplane.model.estate import LedgerValue, LibvirtSource, StoragePool
+from controlplane.ledgers.values import plain
+from controlplane.model.estate import LedgerValue, StoragePool
 from controlplane.model.facts import Value
 from controlplane.model.finding import Severity
 from controlplane.model.observed import ObservedMachine
@@ -57,35 +58,34 @@ def _look(source: SourceHost, uri: str, machine: ObservedMachine, remarks: list[
 
 def _row(uri: str, machine: ObservedMachine, looked: SourceMachine | None) -> LedgerRow:
     values = [
-        LedgerValue(file=uri, cell=machine.name, field=name, value=value)
+        LedgerValue(file=uri, cell=plain(machine.name), field=name, value=value)
         for name, value in _facts(uri, machine, looked)
         if value is not None
     ]
     return LedgerRow(
-        name=machine.name,
+        name=plain(machine.name),
         file=uri,
-        cell=machine.name,
-        kind="virtual",
-        source=LibvirtSource(uri=uri, domain=machine.name),
+        cell=plain(machine.name),
         values=tuple(values),
     )
 
 
 def _facts(uri: str, machine: ObservedMachine, looked: SourceMachine | None) -> Iterator[tuple[str, Value]]:
+    yield "kind", "virtual"
     yield "cpu.count", machine.vcpus or None
     yield "memory.total_mib", machine.memory_mib or None
     yield "power.state", machine.state.value if machine.state.value in {"running", "stopped", "paused"} else None
-    yield "hypervisor", {"host": uri, "name": machine.name, "id": machine.uuid}
+    yield "hypervisor", {"host": uri, "name": plain(machine.name), "id": machine.uuid}
     cards: list[Value] = [{"mac": nic.mac} for nic in machine.nics if nic.mac]
     yield "addresses", cards or None
     networks: list[Value] = [
-        {key: value for key, value in (("network", nic.network), ("mac", nic.mac)) if value} for nic in machine.nics
+        {key: value for key, value in (("network", plain(nic.network)), ("mac", nic.mac)) if value} for nic in machine.nics
     ]
     yield "networks", networks or None
     if looked is not None:
         yield "boot.mode", looked.firmware
         disks: list[Value] = [
-            {"name": disk.path, "size_gib": -(-disk.size_bytes // _GIB), "kind": "disk"}
+            {"name": plain(disk.path), "size_gib": -(-disk.size_bytes // _GIB), "kind": "disk"}
             for disk in looked.disks
             if disk.size_bytes
         ]

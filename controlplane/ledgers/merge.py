@@ -6,7 +6,7 @@ ever removed: servers that a new file does not name are reported.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -148,10 +148,6 @@ class _Merging:
         others = [value for file, said in sorted(ledgers.items()) if file != self._ledger.name for value in said]
         earlier = ledgers.get(self._ledger.name)
         told = stated([*row.values, *others])
-        if kind := row.kind or self._mapping.kind:
-            told["kind"] = kind
-        if row.source is not None:
-            told["source"] = {"uri": row.source.uri, "domain": row.source.domain}
         before = stated([*(earlier or ()), *others])
         return _Wanted(row=row, system=system, told=told, before=before, known=earlier is not None)
 
@@ -182,11 +178,18 @@ class _Merging:
             name for name, host in sorted(self._present.items()) if self._ledger.name in host.ledgers and name not in self._rows
         )
 
-    def _refuse(self, row: LedgerRow, why: str, remedy: str, text: str = "") -> None:
-        remark = Remark(
-            severity=Severity.CRITICAL, where=row.where, text=text or row.name, why=f"{why}; not imported", remedy=remedy
+    def _refuse(self, row: LedgerRow, why: str, remedy: str, text: str = "", *, alike: str = "") -> None:
+        """A row that is not imported. Rows with the same remedy, or `alike` where that is given, are shown together."""
+        self._remarks.append(
+            Remark(
+                severity=Severity.CRITICAL,
+                where=row.where,
+                text=text or row.name,
+                why=f"{why}; not imported",
+                remedy=remedy,
+                column=alike or remedy,
+            )
         )
-        self._remarks.append(replace(remark, column=why if len(why) > 40 else ""))
 
     def _say(self, severity: Severity, where: str, text: str, why: str, remedy: str = "", column: str = "") -> None:
         self._remarks.append(Remark(severity=severity, where=where, text=text, why=why, remedy=remedy, column=column))
@@ -250,22 +253,21 @@ class _Merging:
                 self._say(Severity.INFORMATION, row.where, row.system, why)
             return self._default_system
         remedy = "declare the system, name it under `systems` in a map, or give --system"
-        self._refuse(row, f"{row.system} is no system of ministry {self._ministry}", remedy)
+        self._refuse(row, f"{row.system} is no system of ministry {self._ministry}", remedy, alike=row.system)
         return None
 
     def _host(self, server: str, wanted: "_Wanted", before: Host | None) -> Host:
         variables = dict(before.variables) if before is not None else {}
         ledgers = (dict(before.ledgers) if before is not None else {}) | {self._ledger.name: wanted.row.values}
+        number = before.file_number if before is not None else 0
         if not wanted.system:
-            return Host(system="", server=None, ledgers=ledgers, variables=variables)
+            return Host(system="", server=None, ledgers=ledgers, variables=variables, file_number=number)
         present = dict(before.server) if before is not None and before.server is not None else {}
         for key in _STATED:
-            if key in {"kind", "source"}:
-                # Not kept as a cell's value, so what stands there counts as said before.
-                if present.get(key, "unknown") == "unknown" and key in wanted.told:
-                    present[key] = wanted.told[key]
-            elif wanted.told.get(key) != wanted.before.get(key):
+            if wanted.told.get(key) != wanted.before.get(key):
                 self._take(server, wanted, key, present)
+        if present.get("kind", "unknown") == "unknown" and self._mapping.kind:
+            present["kind"] = self._mapping.kind
         present.setdefault("kind", "unknown")
         present.setdefault("disposition", Disposition.RETAIN.value)
         if before is None:
@@ -276,6 +278,7 @@ class _Merging:
             server=ordered | {key: value for key, value in present.items() if key not in ordered},
             ledgers=ledgers,
             variables=variables,
+            file_number=number,
         )
 
     def _take(self, server: str, wanted: "_Wanted", key: str, present: dict[str, Any]) -> None:
@@ -283,7 +286,7 @@ class _Merging:
         value = wanted.told.get(key)
         if value is None:
             present.pop(key, None)
-        elif wanted.known or key not in present:
+        elif wanted.known or present.get(key, "unknown") == "unknown":
             present[key] = value
         elif present[key] != value:
             why = f"says another {key} of {server} than stands in the inventory, which stays; both are kept as facts"
@@ -296,6 +299,8 @@ def stated(values: Sequence[LedgerValue]) -> dict[str, Any]:
     for said in values:
         first.setdefault(said.field, said.value)
     told: dict[str, Any] = {}
+    if kind := first.get("kind"):
+        told["kind"] = str(kind)
     if os := _os(first):
         told["os"] = os
     vcpus, memory_mib, disk_gib = (first.get(name) for name in ("cpu.count", "memory.total_mib", "disks.total_gib"))
@@ -303,7 +308,16 @@ def stated(values: Sequence[LedgerValue]) -> dict[str, Any]:
         memory = f"{memory_mib // 1024}GiB" if memory_mib % 1024 == 0 else f"{memory_mib}MiB"
         told["size"] = {"vcpus": vcpus, "memory": memory, "disk": f"{disk_gib}GiB"}
     told |= _card(first.get("addresses"))
+    if source := _source(first.get("hypervisor")):
+        told["source"] = source
     return told
+
+
+def _source(hypervisor: object) -> dict[str, str]:
+    """Where a guest can be fetched from: a host that is named by its libvirt URI."""
+    if not isinstance(hypervisor, dict) or "://" not in str(hypervisor.get("host", "")) or not hypervisor.get("name"):
+        return {}
+    return {"uri": str(hypervisor["host"]), "domain": str(hypervisor["name"])}
 
 
 def _os(first: Mapping[str, Any]) -> str:

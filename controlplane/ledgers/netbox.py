@@ -5,11 +5,13 @@ not read without a map.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from controlplane.ledgers.headings import Header, Headings
-from controlplane.ledgers.rows import Remark
+from controlplane.ledgers.rows import LedgerRow, Remark
 from controlplane.ledgers.sheets import Sheet
 from controlplane.ledgers.values import plain
+from controlplane.model.estate import LedgerValue
 from controlplane.model.finding import Severity
 
 _ITS_COLUMNS = (frozenset(("name", "vcpus", "memory", "disk", "cluster")), frozenset(("name", "vcpus", "memory (mb)", "cluster")))
@@ -55,6 +57,13 @@ def netbox_units(sheet: Sheet, headings: Headings, units: Mapping[str, str], rem
             remedy = "say `units: {disk: MB}` or `{disk: GB}` in a map"
             _tell(sheet, header, index, why, remarks, Severity.WARNING, remedy)
     return found
+
+
+def as_virtual(row: LedgerRow) -> LedgerRow:
+    """The row as one of a virtual machine, which is all that this file of NetBox holds."""
+    if any(value.field == "kind" for value in row.values):
+        return row
+    return replace(row, values=(*row.values, LedgerValue(file=row.file, cell=row.cell, field="kind", value="virtual")))
 
 
 def _tell(

@@ -1,17 +1,16 @@
 """A ledger of any kind to its rows: decides by content which reader a file needs, and asks that one."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
 from controlplane.errors import ExitCode, KasumiError
 from controlplane.inventory.reading import collector_paused
-from controlplane.ledgers.ansible_inventory import read_ansible
+from controlplane.ledgers.ansible_inventory import files_of_directory, read_ansible
 from controlplane.ledgers.delimited import read_delimited
 from controlplane.ledgers.headings import Headings
 from controlplane.ledgers.mapping import LedgerMap
-from controlplane.ledgers.netbox import is_netbox, netbox_units
+from controlplane.ledgers.netbox import as_virtual, is_netbox, netbox_units
 from controlplane.ledgers.rows import Ledger, LedgerRow, Remark
 from controlplane.ledgers.rvtools import is_rvtools, read_rvtools
 from controlplane.ledgers.sheets import MAX_FILE_BYTES, Sheet
@@ -38,12 +37,18 @@ class SourceKind(StrEnum):
 def read_file(file: Path, kind: SourceKind, mapping: LedgerMap) -> Ledger:
     """The rows of a file and what is to be said of it. Raises KasumiError only when the file itself cannot be read."""
     try:
+        if file.is_dir():
+            return read_ansible(
+                files_of_directory(file, MAX_FILE_BYTES), plain(file.resolve().name), Headings(mapping.headings, mapping.ignore)
+            )
         size = file.stat().st_size
         if size > MAX_FILE_BYTES:
             raise KasumiError(f"{file}: has {size} bytes, at most {MAX_FILE_BYTES} are read; split it")
         raw = file.read_bytes()
     except OSError as error:
         raise KasumiError(f"{file}: cannot be read: {error.strerror}; name a ledger", ExitCode.FAILED) from None
+    except ValueError as error:
+        raise KasumiError(f"{file}: {error}; name the files one by one", ExitCode.FAILED) from None
     return read_bytes(raw, plain(file.name), kind, mapping)
 
 
@@ -58,7 +63,7 @@ def _read(raw: bytes, name: str, kind: SourceKind, mapping: LedgerMap) -> Ledger
     if kind is SourceKind.AUTO:
         kind = _kind_of(raw, name)
     if kind is SourceKind.ANSIBLE:
-        return read_ansible(raw, name, headings)
+        return read_ansible({name: raw}, name, headings)
     if kind in {SourceKind.XLSX, SourceKind.RVTOOLS}:
         from controlplane.ledgers.xlsx import read_xlsx  # noqa: PLC0415  # openpyxl is slow to load and few files need it
 
@@ -107,5 +112,6 @@ def _tables(
     if not read and not any(remark.severity is Severity.CRITICAL for remark in remarks):
         why = "wanted a row of headings with a server's name and something about it, found none"
         remarks.append(Remark(severity=Severity.CRITICAL, where=name, why=why, remedy="name the headings in a map (--map)"))
-    kind = "virtual" if netbox or all(is_netbox(sheet) for sheet in sheets) else ""
-    return Ledger(name=name, rows=tuple(replace(row, kind=row.kind or kind) for row in rows), remarks=tuple(remarks))
+    if netbox or all(is_netbox(sheet) for sheet in sheets):
+        rows = [as_virtual(row) for row in rows]
+    return Ledger(name=name, rows=tuple(rows), remarks=tuple(remarks))

@@ -5,7 +5,7 @@ The seam between sources and inventory: a file, a hypervisor and a cloud end in 
 
 from dataclasses import dataclass
 
-from controlplane.model.estate import LedgerValue, LibvirtSource
+from controlplane.model.estate import LedgerValue
 from controlplane.model.finding import Finding, Severity
 
 _SHOWN = 60
@@ -17,8 +17,8 @@ class LedgerRow:
     """One server as one ledger states it; what the ledger does not state is absent.
 
     `name` is a host name or what serves as one, `other_names` (a label, a number) serve where it makes no id. `system` and
-    `ministry` are as the ledger writes them. `cell` is where the name stands. `kind` is physical, virtual or empty. `values`
-    are facts of the catalogue.
+    `ministry` are as the ledger writes them. `cell` is where the name stands. `values` are facts of the catalogue, `kind`
+    among them.
     """
 
     name: str
@@ -27,8 +27,6 @@ class LedgerRow:
     other_names: tuple[str, ...] = ()
     system: str = ""
     ministry: str = ""
-    kind: str = ""
-    source: LibvirtSource | None = None
     values: tuple[LedgerValue, ...] = ()
 
     @property

@@ -2,7 +2,6 @@
 
 Sheets are joined by the guest's UUID, else by its name; custom attributes stand as further columns anywhere and are passed over.
 What a cold copy trips over (raw devices, snapshots, USB, media, independent and shared disks) becomes facts that readiness reads.
-Older releases write MB for what is MiB.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,76 +11,14 @@ from controlplane.ledgers import dates, sizes, values
 from controlplane.ledgers.named_sheets import Named, Refused, rows_of
 from controlplane.ledgers.os_names import os_name
 from controlplane.ledgers.rows import Ledger, LedgerRow, Remark
+from controlplane.ledgers.rvtools_columns import MAIN, SHEETS
 from controlplane.ledgers.sheets import Sheet
 from controlplane.ledgers.values import Reading
 from controlplane.model.estate import LedgerValue
 from controlplane.model.facts import Value
 from controlplane.model.finding import Severity
 
-MAIN = "vInfo"
-_GUEST = {"vm": "vm", "vm uuid": "uuid", "vm id": "id", "template": "template", "powerstate": "power", "host": "host"}
-_SHEETS: dict[str, dict[str, str]] = {
-    MAIN: _GUEST
-    | {
-        "dns name": "dns",
-        "cpus": "cpus",
-        "memory": "memory",
-        "disks": "disk_count",
-        "total disk capacity mib": "disk",
-        "total disk capacity mb": "disk",
-        "primary ip address": "address",
-        "firmware": "firmware",
-        "annotation": "annotation",
-        "datacenter": "datacenter",
-        "cluster": "cluster",
-        "hw version": "version",
-        "os according to the configuration file": "os_configured",
-        "os according to the vmware tools": "os_told",
-        "os": "os_configured",
-    },
-    "vDisk": _GUEST
-    | {
-        "disk": "name",
-        "capacity mib": "capacity",
-        "capacity mb": "capacity",
-        "raw": "raw",
-        "disk mode": "mode",
-        "sharing mode": "sharing",
-        "shared bus": "bus",
-        "controller": "controller",
-    },
-    "vNetwork": _GUEST
-    | {
-        "nic label": "label",
-        "network": "network",
-        "connected": "connected",
-        "mac address": "mac",
-        "ipv4 address": "ipv4",
-        "ip address": "ipv4",
-        "ipv6 address": "ipv6",
-    },
-    "vPartition": _GUEST
-    | {
-        "disk": "mount",
-        "capacity mib": "capacity",
-        "capacity mb": "capacity",
-        "consumed mib": "consumed",
-        "consumed mb": "consumed",
-    },
-    "vSnapshot": _GUEST
-    | {
-        "name": "name",
-        "date / time": "date",
-        "size mib (total)": "size",
-        "size mb (total)": "size",
-        "size mib": "size",
-        "size mb": "size",
-    },
-    "vCD": _GUEST | {"device node": "name", "device type": "type", "connected": "connected"},
-    "vFloppy": _GUEST | {"device node": "name", "device type": "type", "connected": "connected"},
-    "vUSB": _GUEST | {"device node": "name", "device type": "type", "connected": "connected", "family": "family"},
-    "vHost": {"host": "host", "cpu model": "model", "speed": "speed", "esx version": "version"},
-}
+_BUSES = frozenset(("scsi", "sata", "nvme", "ide"))
 _TRUE = frozenset(("true", "1", "yes", "wahr", "vrai"))
 
 _NO_MEDIUM = frozenset(("client device", "remote device", "remote atapi", "none"))
@@ -99,8 +36,8 @@ def is_rvtools(sheets: Iterable[Sheet]) -> bool:
 
 def read_rvtools(sheets: Iterable[Sheet], name: str, remarks: list[Remark]) -> Ledger:
     """The guests of an export. Templates are told and left out."""
-    by_name = {known: sheet for sheet in sheets for known in _SHEETS if sheet.name.lower() == known.lower()}
-    missing = [known for known in _SHEETS if known not in by_name and known != "vFloppy"]
+    by_name = {known: sheet for sheet in sheets for known in SHEETS if sheet.name.lower() == known.lower()}
+    missing = [known for known in SHEETS if known not in by_name and known != "vFloppy"]
     if missing:
         why = f"has no sheet {', '.join(missing)}, so what they would say is not known"
         remarks.append(Remark(severity=Severity.INFORMATION, where=name, why=why))
@@ -144,7 +81,7 @@ class _Export:
             guests[key] = _Guest(main=row)
             names.setdefault(vm.text, []).append(key)
         self._hosts = {row["host"].text: row for row in self._rows("vHost") if "host" in row}
-        for sheet in _SHEETS:
+        for sheet in SHEETS:
             if sheet not in {MAIN, "vHost"}:
                 self._join(sheet, guests, names)
         rows = tuple(self._row(guest) for guest in guests.values())
@@ -155,7 +92,7 @@ class _Export:
         if found is None:
             return
         refused_cells: list[Refused] = []
-        yield from rows_of(found, _SHEETS[sheet], refused_cells)
+        yield from rows_of(found, SHEETS[sheet], refused_cells)
         for one in refused_cells:
             self._say(Severity.WARNING, one.cell, one.text, one.why, column=f"{sheet} refused")
 
@@ -204,7 +141,8 @@ class _Export:
 
     def _row(self, guest: _Guest) -> LedgerRow:
         main = guest.main
-        self._take(guest, "label", main.get("vm"), main["vm"].text)
+        self._take(guest, "kind", main["vm"], "virtual")
+        self._take(guest, "label", main["vm"], main["vm"].text)
         if (cpus := main.get("cpus")) is not None:
             self._take(guest, "cpu.count", cpus, self._checked(cpus, values.cpus(cpus.text)))
         self._take(guest, "memory.total_mib", main.get("memory"), self._size(main.get("memory")))
@@ -220,7 +158,6 @@ class _Export:
             other_names=tuple(names[1:]),
             file=self._name,
             cell=main["vm"].cell,
-            kind="virtual",
             values=tuple(guest.values),
         )
 
@@ -287,8 +224,8 @@ class _Export:
             disk["kind"] = "raw" if self._truth(row.get("raw")) else "disk"
             if "mode" in row:
                 disk["mode"] = row["mode"].text
-            if "controller" in row:
-                disk["transport"] = row["controller"].text
+            if "controller" in row and (bus := row["controller"].text.partition(" ")[0].lower()) in _BUSES:
+                disk["transport"] = bus
             shared = _shared(row)
             if shared is not None:
                 disk["shared"] = shared

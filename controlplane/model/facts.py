@@ -137,6 +137,7 @@ CATALOGUE: dict[str, str] = {
     "cluster": "[{kind, name}]: pacemaker, corosync, keepalived, drbd, shared disks",
     "backup": "[{kind, name}]: backup agents and schedules found",
     "label": "the name that people use, as the ledger writes it",
+    "kind": "physical or virtual",
     "number": "management or asset number",
     "purpose": "what it is for, as the ledger writes it",
     "status": "as the ledger writes it, where it is none of `power.state`",

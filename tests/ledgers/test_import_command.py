@@ -3,12 +3,15 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml
 
 from controlplane.inventory import load
+from controlplane.ledgers import generated
+from controlplane.ledgers.facts import ledger_facts
 from controlplane.settings import load as load_settings
 from controlplane.store import open_store
 from tests.ledgers.files import CHINESE, ENGLISH, JAPANESE, write_workbook
@@ -244,3 +247,53 @@ def test_ansible_reads_what_was_written_and_expands_no_template_of_a_cell(import
 def _evidence():
     settings = load_settings()
     return open_store(settings).evidence("small")
+
+
+def test_a_large_ledger_takes_several_files_and_a_server_stays_in_its_own(import_, kasumi, monkeypatch):
+    monkeypatch.setattr(generated, "MAX_FILE_CHARACTERS", 2000)
+    rows = [f"web{n:03},台帳,4,8GB,40GB\n" for n in range(0, 60, 2)]
+    Path("ledger.csv").write_text("hostname,system,vcpus,memory,disk\n" + "".join(rows), encoding="utf-8")
+    assert import_("ledger.csv").returncode == 0
+    files = sorted(Path("inventory").glob("50-ledger-mof*.yml"))
+    assert len(files) > 3
+    before = {file: file.read_bytes() for file in files}
+    rows += [f"web{n:03},台帳,4,8GB,40GB\n" for n in range(1, 20, 2)]
+    Path("ledger.csv").write_text("hostname,system,vcpus,memory,disk\n" + "".join(rows), encoding="utf-8")
+    assert "10 added; 0 changed; 30 unchanged" in import_("ledger.csv").stderr
+    unchanged = [file for file in files if file.read_bytes() == before[file]]
+    assert len(unchanged) >= len(files) - 1, "new servers go to the last file and those behind it"
+    assert kasumi("check").returncode == 0
+    assert "nothing to write" in import_("ledger.csv").stderr
+    assert not list(Path("inventory").glob(".*")), "no part of a file is left behind"
+
+
+def test_a_second_ledger_does_not_overrule_the_first_and_both_stay_facts(import_):
+    Path("a.csv").write_text("hostname,system,vcpus,memory,disk,kind\nweb01,台帳,4,8GB,40GB,virtual\n", encoding="utf-8")
+    Path("b.csv").write_text("hostname,system,vcpus,memory,disk,ip\nweb01,台帳,8,8GB,40GB,10.0.20.61\n", encoding="utf-8")
+    assert import_("a.csv").returncode == 0
+    second = import_("b.csv", "--yes")
+    assert "says another size of web01 than stands in the inventory, which stays; both are kept as facts" in second.stdout
+    server = load(Path("inventory")).servers["web01"]
+    assert (server.size.vcpus, server.address, server.kind) == (4, "10.0.20.61", "virtual")
+    facts = ledger_facts(load(Path("inventory")), at=datetime.now(UTC))["web01"]
+    assert {fact.by: fact.value for fact in facts if fact.field == "cpu.count"} == {"a.csv:2:3": 4, "b.csv:2:3": 8}
+    for file in ("a.csv", "b.csv", "a.csv"):
+        assert "nothing to write" in import_(file).stderr
+    Path("a.csv").write_text("hostname,system,vcpus,memory,disk,kind\nweb01,台帳,4,8GB,40GB,physical\n", encoding="utf-8")
+    assert "kind: virtual -> physical (" in import_("a.csv", "--dry-run").stdout
+
+
+def test_a_full_disk_leaves_everything_as_it_was(import_, monkeypatch):
+    Path("ledger.csv").write_text(JAPANESE, encoding="utf-8")
+    import_("ledger.csv")
+    before = {file: file.read_bytes() for file in Path("inventory").rglob("*") if file.is_file()}
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(generated.os, "fsync", full)
+    Path("ledger.csv").write_text(JAPANESE.replace("RHEL 6.9", "RHEL 7.9"), encoding="utf-8")
+    done = import_("ledger.csv", "--yes")
+    assert done.returncode == 1
+    assert "inventory: cannot be written: No space left on device; files that were replaced are whole" in done.stderr
+    assert {file: file.read_bytes() for file in Path("inventory").rglob("*") if file.is_file()} == before

@@ -19,10 +19,7 @@ vm02,decommissioning,off,db,kasumigaseki,cl1,,mof,Windows Server 2016,4.00,16384
 
 def rows(text, name, mapping=None):
     ledger = read_bytes(text.encode(), name, SourceKind.AUTO, mapping or LedgerMap())
-    found = {
-        row.name: {value.field: value.value for value in row.values} | {"kind": row.kind, "system": row.system}
-        for row in ledger.rows
-    }
+    found = {row.name: {value.field: value.value for value in row.values} | {"system": row.system} for row in ledger.rows}
     return found, [str(remark.finding()) for remark in ledger.remarks]
 
 
@@ -98,12 +95,37 @@ def test_an_ansible_inventory(text, name):
             "os.id": "centos",
             "os.version": "7.9",
             "os.family": "linux",
-            "kind": "",
             "system": "",
         }
         assert any("hosts.ini:6:1: 'this is no host': is no line of an inventory, not imported" in remark for remark in remarks)
     else:
         assert any(remark.startswith("hosts.yml:14:17: '{{ big_disk }}'") for remark in remarks), remarks
+
+
+def test_an_inventory_directory_with_variables_in_files_of_their_own(import_, tmp_path):
+    old = tmp_path / "old-ansible"
+    for file, text in {
+        "hosts.ini": "[system_ledger]\napp01 vcpus=4\n",
+        "more.yml": "system_ledger: {hosts: {app02: }}\n",
+        "group_vars/system_ledger.yml": "memory: 8GB\n",
+        "host_vars/app01/main.yml": "disk: 40GB\nansible_host: 10.0.20.91\n",
+        "host_vars/app02.yml": "disk: [20GB, 30GB]\nvcpus: 2\n",
+        "dynamic.py": "#!/usr/bin/env python3\nopen('HACKED', 'w')\n",
+        ".hidden.yml": "x",
+    }.items():
+        (old / file).parent.mkdir(parents=True, exist_ok=True)
+        (old / file).write_text(text, encoding="utf-8")
+    (old / "dynamic.py").chmod(0o755)
+    done = import_("old-ansible")
+    assert done.returncode == 0, done.stdout
+    assert "old-ansible:dynamic.py: is a program, which is never run, import what it prints" in done.stdout
+    servers = load(Path("inventory")).servers
+    assert [(servers[name].size.vcpus, servers[name].size.disk_gib) for name in ("app01", "app02")] == [(4, 40), (2, 50)]
+    assert servers["app01"].address == "10.0.20.91"
+    cells = {value.field: value.cell for value in servers["app01"].ledger}
+    assert (cells["cpu.count"], cells["disks.total_gib"]) == ("hosts.ini:2:2", "host_vars/app01/main.yml:1:1")
+    assert "nothing to write" in import_("old-ansible").stderr
+    assert not Path("HACKED").exists()
 
 
 def test_patterns_of_hosts():
