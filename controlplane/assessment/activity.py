@@ -5,6 +5,7 @@ Both are suspicions with their ground, never a verdict: what to do about them is
 
 from collections.abc import Iterable
 
+from controlplane.assessment.functions import outside_listeners
 from controlplane.assessment.truth import ServerTruth
 from controlplane.model.assessment import Dependency, Measured
 from controlplane.model.facts import Answer
@@ -45,5 +46,11 @@ def ghost_reason(truth: ServerTruth, dependencies: Iterable[Dependency]) -> str:
         said = f" ({truth.message})" if truth.message else ""
         return f"declared, but it does not answer{said} and nobody was seen talking to it"
     if truth.was_seen and "connections" in truth.fields and not mine:
-        return "it answers, but nobody talks to it and it talks to nobody"
+        serves = any(item.get("port") != _LOGIN_PORT for item in outside_listeners(truth))
+        what = (
+            "nobody talks to it"
+            if serves or "listeners" not in truth.fields
+            else "it serves nothing but login, nobody talks to it"
+        )
+        return f"it answers, but {what} and it talks to nobody"
     return ""

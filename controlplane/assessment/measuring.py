@@ -129,7 +129,7 @@ def _last_level(values: NDArray[np.float32], present: NDArray[np.bool_], grid: _
     return float(np.nanmean(values[begin : last[-1] + 1]))
 
 
-def busy_by_hour(series: Series | None, policy: SizingPolicy) -> tuple[float, ...]:
+def busy_by_hour(series: Series | None, policy: SizingPolicy) -> tuple[float | None, ...]:
     """Mean by local hour of the working days, 24 values; of all days when no working day has samples; empty without series."""
     if series is None:
         return ()
@@ -139,7 +139,7 @@ def busy_by_hour(series: Series | None, policy: SizingPolicy) -> tuple[float, ..
         use = ~np.isnan(series.values)
     counts = np.bincount(grid.hours[use], minlength=24)
     sums = np.bincount(grid.hours[use], weights=series.values[use], minlength=24)
-    return tuple(_round(total / count) if count else 0.0 for total, count in zip(sums.tolist(), counts.tolist(), strict=True))
+    return tuple(_round(total / count) if count else None for total, count in zip(sums.tolist(), counts.tolist(), strict=True))
 
 
 @lru_cache(maxsize=64)

@@ -69,8 +69,8 @@ class SizeAdvice:
     measurements: tuple[Measured, ...]
     cpu_factor: float
     cpu_family: str
-    busy_cores_by_hour: tuple[float, ...]
-    """Mean by local hour of the day, 24 values, or empty."""
+    busy_cores_by_hour: tuple[float | None, ...]
+    """Mean by local hour of the day, 24 values, or empty; None where an hour has no samples."""
     reasons: tuple[str, ...]
 
 

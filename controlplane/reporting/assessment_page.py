@@ -169,19 +169,21 @@ class _Page:
 
     def _day(self) -> dict[str, object] | None:
         """Busy cores of each ministry by hour of the day, the largest ten."""
-        sums: dict[str, list[float]] = {}
+        sums: dict[str, list[float | None]] = {}
         for server in self._servers:
             if server.size.busy_cores_by_hour:
-                known = sums.setdefault(server.ministry, [0.0] * 24)
+                known = sums.setdefault(server.ministry, [None] * 24)
                 for hour, value in enumerate(server.size.busy_cores_by_hour):
-                    known[hour] += value
-        largest = sorted(sums, key=lambda ministry: (-max(sums[ministry]), ministry))[: len(_GROUPS)]
+                    if value is not None:
+                        known[hour] = (known[hour] or 0.0) + value
+        peaks = {ministry: max(value or 0.0 for value in values) for ministry, values in sums.items()}
+        largest = sorted(sums, key=lambda ministry: (-peaks[ministry], ministry))[: len(_GROUPS)]
         if not largest:
             return None
         names = {one.id: (one.name, one.name_en) for one in self._made.ministries}
         return {
             "picture": curves({names[one][1]: sums[one] for one in largest}, [self._colours[one] for one in largest]),
-            "lines": [(*names[one], self._colours[one], max(range(24), key=sums[one].__getitem__)) for one in largest],
+            "lines": [(*names[one], self._colours[one], _busiest(sums[one])) for one in largest],
         }
 
     def _readiness(self) -> list["RuleRow"]:
@@ -240,6 +242,12 @@ class _Page:
         return ring(nodes, _merged(pair for pair in pairs if pair[0] != pair[1]), self._colours)
 
 
+def _busiest(hours: Sequence[float | None]) -> int:
+    """The first hour of the largest value."""
+    known = [value or 0.0 for value in hours]
+    return known.index(max(known))
+
+
 def _merged(pairs: Iterable[tuple[str, str, str, bool]]) -> list[Edge]:
     """One arrow for each pair, with all its labels."""
     found: dict[tuple[str, str], tuple[set[str], bool]] = {}
@@ -269,4 +277,6 @@ def _shares(servers: Iterable[AssessedServer], dimension: Dimension) -> list[int
 def _amount(size: Resources | None) -> str:
     if size is None:
         return "?"
+    if size == Resources():
+        return "–"
     return f"{size.vcpus} vCPU · {size.memory_mib / 1024:.3g} GiB · {size.disk_gib} GiB"

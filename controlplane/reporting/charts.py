@@ -71,9 +71,9 @@ def histogram(
     return _svg(width, height, pieces, "histogram")
 
 
-def curves(lines: Mapping[str, Sequence[float]], colours: Sequence[str], *, width: int = 690, height: int = 170) -> Markup:
-    """One curve for each name over the 24 hours of a day, each with the same scale."""
-    most = max((max(values, default=0.0) for values in lines.values()), default=0.0) or 1.0
+def curves(lines: Mapping[str, Sequence[float | None]], colours: Sequence[str], *, width: int = 690, height: int = 170) -> Markup:
+    """One curve for each name over the 24 hours of a day, each with the same scale; broken where there is no value."""
+    most = max((value for values in lines.values() for value in values if value is not None), default=0.0) or 1.0
     left, base, room, across = 38, height - 22, height - 36, width - 48
     pieces = []
     for share in (0, 0.5, 1):
@@ -86,11 +86,18 @@ def curves(lines: Mapping[str, Sequence[float]], colours: Sequence[str], *, widt
         x = left + across * hour / 24
         pieces.append(f'<text x="{x:.1f}" y="{height - 6}" font-size="9.5" fill="{GREY}" text-anchor="middle">{hour}:00</text>')
     for (name, values), colour in zip(lines.items(), colours, strict=False):
-        points = " ".join(
-            f"{left + across * (hour + 0.5) / 24:.1f},{base - room * value / most:.1f}" for hour, value in enumerate(values)
-        )
+        spots = [
+            None if value is None else (left + across * (hour + 0.5) / 24, base - room * value / most)
+            for hour, value in enumerate(values)
+        ]
+        steps = [
+            f"{'L' if index and spots[index - 1] else 'M'}{spot[0]:.1f} {spot[1]:.1f}h.1"
+            for index, spot in enumerate(spots)
+            if spot
+        ]
         pieces.append(
-            f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.8"><title>{escape(name)}</title></polyline>'
+            f'<path d="{"".join(steps)}" fill="none" stroke="{colour}" stroke-width="1.8" stroke-linecap="round">'
+            f"<title>{escape(name)}</title></path>"
         )
     return _svg(width, height, pieces, "curves")
 

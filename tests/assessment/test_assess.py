@@ -147,7 +147,7 @@ def test_idle_and_ghosts(made):
     assert [server.id for server in made.servers if server.idle] == ["office-idle"]
     assert one(made, "pension-db").idle is None
     assert {server.id: server.ghost for server in made.servers if server.ghost} == {
-        "office-idle": "it answers, but nobody talks to it and it talks to nobody",
+        "office-idle": "it answers, but it serves nothing but login, nobody talks to it and it talks to nobody",
         "old-gone": "declared, but it does not answer (no route to host) and nobody was seen talking to it",
     }
 

@@ -124,6 +124,12 @@ def test_a_short_look_outside_the_window_still_says_something():
     )
 
 
+def test_an_hour_without_samples_has_no_load_rather_than_none():
+    hours = busy_by_hour(series([2.0] * 24, start=datetime(2026, 5, 4, 1, tzinfo=UTC)), POLICY)
+    assert [hour for hour, value in enumerate(hours) if value is not None] == [10, 11]
+    assert hours[10] == 2.0
+
+
 def test_a_size_beyond_the_ceiling_is_said():
     advice = sized(measured("s", flat("s", CPU, 90), 6000, 1024))
     assert advice.wanted.vcpus == 64

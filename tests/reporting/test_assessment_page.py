@@ -100,6 +100,13 @@ def test_pictures_of_nothing():
         etree.fromstring(str(picture))
 
 
+def test_a_curve_is_broken_where_nothing_is_known():
+    picture = str(curves({"a": [None, 1.0, 2.0, None, 3.0, *[None] * 19]}, ["red"]))
+    (path,) = re.findall(r' d="([^"]*)"', picture)
+    assert path.count("M") == 2
+    assert path.count("L") == 1
+
+
 def test_dot_quotes_hostile_names(made):
     text = graph_to_dot(poisoned(made))
     assert '\\"' in text
