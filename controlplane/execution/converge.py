@@ -198,24 +198,27 @@ class _Host:
         machine = self.machines[group[0].subject]
         actions = {drift.action for drift in group}
 
-        def act() -> None:
+        def act() -> str:
             if Action.CREATE in actions and problem is not None:
                 raise problem
-            if actions & _DEFINING:
-                self._define(provider, machine)
-            if actions & _POWERING:
-                provider.start(self._ref(machine))
+            starting = bool(actions & _POWERING)
+            told = self._define(provider, machine, starting=starting) if actions & _DEFINING else ""
+            if starting:
+                provider.start(self._ref(machine, made_now=Action.CREATE in actions))
+            return told
 
         return self._step(group, act, MACHINE_SECONDS)
 
-    def _define(self, provider: Provider, machine: PlannedMachine) -> None:
+    def _define(self, provider: Provider, machine: PlannedMachine, *, starting: bool) -> str:
         from_image = machine.method is Method.IMAGE
-        provider.ensure_machine(
+        return provider.ensure_machine(
             machine,
             plan=self.plan_digest,
             network_names=self.network_names,
             image=self.images[machine.image] if from_image else None,
             seed=render_seed(machine, self.plan.access) if from_image else None,
+            native_id=self.memory.native_ids.get(machine.uuid, ""),
+            starting=starting,
         )
 
     def _remove(self, provider: Provider, group: list[Drift]) -> list[Outcome]:
@@ -224,7 +227,7 @@ class _Host:
         seen = next(
             machine for machine in self.before.machines if machine.mark is not None and machine.mark.machine == group[0].subject
         )
-        ref = MachineRef(estate=self.plan.estate, machine=group[0].subject, uuid=seen.uuid)
+        ref = MachineRef(estate=self.plan.estate, machine=group[0].subject, uuid=seen.uuid, native_id=seen.native_id)
 
         def act() -> None:
             provider.stop(ref, force_after_seconds=SHUTDOWN_SECONDS)
@@ -232,17 +235,19 @@ class _Host:
 
         return self._step(group, act, MACHINE_SECONDS)
 
-    def _ref(self, machine: PlannedMachine) -> MachineRef:
-        return MachineRef(estate=self.plan.estate, machine=machine.id, uuid=machine.uuid)
+    def _ref(self, machine: PlannedMachine, *, made_now: bool) -> MachineRef:
+        """What was made a moment ago has an id that is not on record yet."""
+        native_id = "" if made_now else self.memory.native_ids.get(machine.uuid, "")
+        return MachineRef(estate=self.plan.estate, machine=machine.id, uuid=machine.uuid, native_id=native_id)
 
-    def _step(self, group: list[Drift], act: Callable[[], None], seconds: float) -> list[Outcome]:
+    def _step(self, group: list[Drift], act: Callable[[], str | None], seconds: float) -> list[Outcome]:
         for drift in group:
             self.journal.intent(drift)
             self.watch(drift)
         began = time.monotonic()
         result, message = Result.DONE, ""
         try:
-            with_deadline(act, seconds=seconds, what=f"{group[0].subject} on {self.target.id}")
+            message = with_deadline(act, seconds=seconds, what=f"{group[0].subject} on {self.target.id}") or ""
         except UnreachableError as error:
             result, message = Result.UNREACHABLE, str(error)
         except KasumiError as error:

@@ -7,6 +7,7 @@ from controlplane.model.drift import Action, Drift
 from controlplane.model.migration import Migration, Phase
 from controlplane.model.observed import HostObservation, Observation, ObservedMachine, PowerState
 from controlplane.model.plan import Method, Plan, PlannedMachine
+from controlplane.model.security import security_groups
 
 _ARRIVED = frozenset({Phase.CUT_OVER, Phase.FINALIZED})
 
@@ -15,14 +16,19 @@ _POWER_ACTIONS = {
     PowerState.CRASHED: Action.START,
     PowerState.PAUSED: Action.RESUME,
     PowerState.CHANGING: Action.WAIT,
+    PowerState.FAILED: Action.CREATE,
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What the store remembers and drift needs: uuids of machines of earlier accepted plans, and migrations by machine."""
+    """What the store remembers and drift needs: uuids of machines of earlier accepted plans, and migrations by machine.
+
+    `native_ids`: the id that a provider with ids of its own gave to the machine of a uuid.
+    """
 
     recorded_uuids: frozenset[str] = frozenset()
+    native_ids: dict[str, str] = field(default_factory=dict, hash=False)
     migrations: dict[str, Migration] = field(default_factory=dict, hash=False)
 
     def arrived(self, machine: PlannedMachine) -> bool:
@@ -33,7 +39,10 @@ class Memory:
 
 def differences(plan: Plan, observation: Observation, memory: Memory) -> tuple[Drift, ...]:
     """All drift on the hosts that answered, by host, networks first, machines in the plan's order."""
-    where = {machine.uuid: (host, machine) for host in observation.hosts.values() for machine in host.machines}
+    where: dict[str, list[tuple[HostObservation, ObservedMachine]]] = {}
+    for seen_host in observation.hosts.values():
+        for seen in seen_host.machines:
+            where.setdefault(seen.uuid, []).append((seen_host, seen))
     found: list[Drift] = []
     for planned_host in plan.hosts:
         host = observation.hosts.get(planned_host.id)
@@ -42,7 +51,7 @@ def differences(plan: Plan, observation: Observation, memory: Memory) -> tuple[D
         found.extend(_network_drift(plan, host))
         for machine in plan.machines:
             if machine.host == host.host:
-                found.extend(_machine_drift(plan, machine, host, where.get(machine.uuid), memory))
+                found.extend(_machine_drift(plan, machine, host, where.get(machine.uuid, []), memory))
         found.extend(_surplus(plan, host, memory))
     return tuple(found)
 
@@ -76,28 +85,43 @@ def _machine_drift(
     plan: Plan,
     machine: PlannedMachine,
     host: HostObservation,
-    found: tuple[HostObservation, ObservedMachine] | None,
+    found: list[tuple[HostObservation, ObservedMachine]],
     memory: Memory,
 ) -> Iterator[Drift]:
-    if found is None:
+    if not found:
         yield _missing(machine, host, memory)
         return
-    at, seen = found
+    if len(found) > 1:
+        copies = ", ".join(sorted(f"{seen.native_id or seen.uuid} on {at.host}" for at, seen in found))
+        yield _drift(host, machine.id, "identity", f"one machine with uuid {machine.uuid}", copies, Action.REFUSE)
+        return
+    ((at, seen),) = found
     if at.host != host.host:
         yield _drift(host, machine.id, "host", host.host, at.host, Action.REFUSE)
         return
     if seen.mark is None or seen.mark.estate != plan.estate or seen.mark.machine != machine.id:
         yield _drift(host, machine.id, "owner", f"{plan.estate}/{machine.id}", _owner(seen), Action.REFUSE)
         return
+    recorded = memory.native_ids.get(machine.uuid, "")
+    if recorded and seen.native_id != recorded:
+        yield _drift(host, machine.id, "identity", f"server {recorded}", f"its mark on {seen.native_id}", Action.REFUSE)
+        return
     if machine.method is Method.COLD and not memory.arrived(machine):
         yield _drift(host, machine.id, "migration", "cut over", seen.state, Action.MIGRATE)
         return
+    if seen.state is PowerState.FAILED:
+        yield _drift(host, machine.id, "state", PowerState.RUNNING, _state_text(seen), Action.CREATE)
+        return
     yield from _shape_drift(plan, machine, host, seen)
     if seen.state is not PowerState.RUNNING:
-        yield _drift(host, machine.id, "state", PowerState.RUNNING, seen.state, _POWER_ACTIONS[seen.state])
+        yield _drift(host, machine.id, "state", PowerState.RUNNING, _state_text(seen), _POWER_ACTIONS[seen.state])
 
 
 def _missing(machine: PlannedMachine, host: HostObservation, memory: Memory) -> Drift:
+    recorded = memory.native_ids.get(machine.uuid, "")
+    unmarked = next((other for other in host.machines if recorded and other.native_id == recorded), None)
+    if unmarked is not None:
+        return _drift(host, machine.id, "owner", f"our mark on server {recorded}", _owner(unmarked), Action.REFUSE)
     namesake = next((other for other in host.machines if other.name == machine.id), None)
     if namesake is not None:
         found = f"{_owner(namesake)} with uuid {namesake.uuid}"
@@ -108,16 +132,20 @@ def _missing(machine: PlannedMachine, host: HostObservation, memory: Memory) -> 
 
 
 def _shape_drift(plan: Plan, machine: PlannedMachine, host: HostObservation, seen: ObservedMachine) -> Iterator[Drift]:
+    taken = seen.made_for
     for what, wanted, configured, live in (
-        ("vCPU", machine.size.vcpus, seen.vcpus, seen.live_vcpus),
-        ("memory MiB", machine.size.memory_mib, seen.memory_mib, seen.live_memory_mib),
+        ("vCPU", machine.size.vcpus, taken.vcpus if taken else seen.vcpus, None if taken else seen.live_vcpus),
+        ("memory MiB", machine.size.memory_mib, taken.memory_mib if taken else seen.memory_mib, None if taken else seen.live_memory_mib),
     ):
         if configured != wanted:
             yield _drift(host, machine.id, what, str(wanted), str(configured), Action.RESIZE)
         elif live is not None and live != wanted:
             yield _drift(host, machine.id, f"running {what}", str(wanted), str(live), Action.RESIZE)
-    if seen.disk_gib not in {None, machine.size.disk_gib}:
-        yield _drift(host, machine.id, "disk GiB", str(machine.size.disk_gib), str(seen.disk_gib), Action.RESIZE)
+    disk_gib = taken.disk_gib if taken else seen.disk_gib
+    if disk_gib not in {None, machine.size.disk_gib}:
+        yield _drift(host, machine.id, "disk GiB", str(machine.size.disk_gib), str(disk_gib), Action.RESIZE)
+    if seen.resize_unconfirmed:
+        yield _drift(host, machine.id, "resize", "confirmed", "waiting to be confirmed", Action.RESIZE)
     names = {network.network: network.name for network in plan.networks if network.host == host.host}
     wanted_nics = tuple(sorted((names.get(nic.network, nic.network), nic.mac) for nic in machine.nics))
     for what, nics in (("network cards", seen.nics), ("running network cards", seen.live_nics)):
@@ -127,8 +155,24 @@ def _shape_drift(plan: Plan, machine: PlannedMachine, host: HostObservation, see
         if found_nics != wanted_nics:
             yield _drift(host, machine.id, what, _nics_text(wanted_nics), _nics_text(found_nics), Action.RECONNECT)
             break
+    yield from _card_drift(plan, machine, host, seen)
     if seen.autostart != machine.autostart:
         yield _drift(host, machine.id, "autostart", _on_off(machine.autostart), _on_off(seen.autostart), Action.SET_AUTOSTART)
+
+
+def _card_drift(plan: Plan, machine: PlannedMachine, host: HostObservation, seen: ObservedMachine) -> Iterator[Drift]:
+    """What a provider that knows them says of addresses and security groups of cards that are there."""
+    cards = {nic.mac: nic for nic in seen.nics}
+    for nic in machine.nics:
+        card = cards.get(nic.mac)
+        if card is None:
+            continue
+        if card.address not in {None, nic.address}:
+            yield _drift(host, machine.id, f"address of {nic.mac}", nic.address, card.address or "none", Action.RECONNECT)
+        wanted = tuple(group.name for group in security_groups(plan.estate, machine, nic))
+        if card.security_groups not in {None, wanted}:
+            found = ", ".join(card.security_groups or ()) or "none"
+            yield _drift(host, machine.id, f"security groups of {nic.mac}", ", ".join(wanted), found, Action.RECONNECT)
 
 
 def _surplus(plan: Plan, host: HostObservation, memory: Memory) -> Iterator[Drift]:
@@ -136,7 +180,7 @@ def _surplus(plan: Plan, host: HostObservation, memory: Memory) -> Iterator[Drif
     for seen in host.machines:
         if seen.mark is None or seen.mark.estate != plan.estate or seen.uuid in planned:
             continue
-        recorded = seen.uuid in memory.recorded_uuids
+        recorded = seen.uuid in memory.recorded_uuids and memory.native_ids.get(seen.uuid, seen.native_id) == seen.native_id
         yield _drift(
             host,
             seen.mark.machine,
@@ -149,6 +193,10 @@ def _surplus(plan: Plan, host: HostObservation, memory: Memory) -> Iterator[Drif
 
 def _drift(host: HostObservation, subject: str, what: str, wanted: str, found: str, action: Action) -> Drift:
     return Drift(host=host.host, subject=subject, what=what, wanted=str(wanted), found=str(found), action=action)
+
+
+def _state_text(seen: ObservedMachine) -> str:
+    return f"{seen.state}: {seen.fault}" if seen.fault else seen.state.value
 
 
 def _owner(machine: ObservedMachine) -> str:

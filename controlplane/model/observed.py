@@ -19,6 +19,8 @@ class PowerState(StrEnum):
     CRASHED = "crashed"
     CHANGING = "changing"
     """Between two states; ask again later."""
+    FAILED = "failed"
+    """It never came to be, so it holds no data; it is made anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +34,16 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedNic:
-    """A network card: provider-side network name (empty when attached otherwise) and MAC in lower case."""
+    """A network card: provider-side network name (empty when attached otherwise) and MAC in lower case.
+
+    `address` is what the provider itself gives the card, `security_groups` the names of those that guard it; None where the
+    provider knows no such thing.
+    """
 
     network: str
     mac: str
+    address: str | None = None
+    security_groups: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +76,14 @@ class ObservedMachine:
     disk_gib: int | None = None
     """The root disk as we last made sure of it; None when nothing tells."""
     usage: Usage = Usage()
+    native_id: str = ""
+    """The id that the provider itself gave, where we could not choose it; empty where `uuid` is that id."""
+    made_for: Resources | None = None
+    """The size asked for, where the provider gives sizes in steps and this step was taken for it; None: the size is exact."""
+    fault: str = ""
+    """Why it is crashed or failed, as the provider says."""
+    resize_unconfirmed: bool = False
+    """A resize was begun and waits to be confirmed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +109,32 @@ class HostCapacity:
     version: str
     architecture: str
     virtualisation: str
-    """kvm, qemu (software emulation) or test."""
+    """kvm, qemu (software emulation) or test; cloud where hypervisors are not ours to see."""
+    basis: str = ""
+    """What a cloud's capacity rests on: `quota`, or `quota and placement` with an administrator's rights; empty for a host."""
+
+
+UNLIMITED = 2**31 - 1
+"""A dimension of a cloud's capacity that nothing limits as far as we may see; what the inventory declares counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """One quota of our project at a cloud, in the cloud's own name and unit; `limit` None: unlimited."""
+
+    name: str
+    limit: int | None
+    used: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiUse:
+    """Requests made of one service of a cloud for one look; `failures` were answered with an error, or not at all."""
+
+    service: str
+    requests: int
+    failures: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +151,8 @@ class HostObservation:
     disk_free_gib: int | None = None
     believed: bool = False
     """True when nobody looked: this is what the inventory declares and the accepted plan says. Such a plan is never applied."""
+    quotas: tuple[Quota, ...] = ()
+    api_use: tuple[ApiUse, ...] = ()
 
     @property
     def reachable(self) -> bool:

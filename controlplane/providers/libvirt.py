@@ -117,8 +117,16 @@ class LibvirtProvider:
             )
 
     def ensure_machine(
-        self, machine: PlannedMachine, *, plan: str, network_names: dict[str, str], image: PlannedImage | None, seed: Seed | None
-    ) -> None:
+        self,
+        machine: PlannedMachine,
+        *,
+        plan: str,
+        network_names: dict[str, str],
+        image: PlannedImage | None,
+        seed: Seed | None,
+        native_id: str = "",
+        starting: bool = False,
+    ) -> str:
         """Define what is missing, adjust what differs; disk and domain that exist are kept."""
         with self._connection.errors(f"machine {machine.id}"), self._of(machine.id):
             domain = self._find(self._ref(machine))
@@ -128,6 +136,7 @@ class LibvirtProvider:
                 self._adjust(domain, machine, plan, network_names)
             if bool(domain.autostart()) != machine.autostart:
                 domain.setAutostart(int(machine.autostart))
+        return ""
 
     def start(self, ref: MachineRef) -> None:
         """Power on, resume, wake, or start again after a crash."""

@@ -25,15 +25,19 @@ class Seed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineRef:
-    """A machine by id and recorded uuid; both must match what is on the host."""
+    """A machine by id and recorded uuid; both must match what is on the host.
+
+    `native_id`: the id that the provider gave it and that is on record, where it gives ids of its own; empty: none on record.
+    """
 
     estate: str
     machine: str
     uuid: str
+    native_id: str = ""
 
 
 class Provider(Protocol):
-    """One host. Implementations: `controlplane.providers.libvirt.LibvirtProvider`."""
+    """One host. Implementations: `libvirt.LibvirtProvider`, `openstack.OpenStackProvider`."""
 
     @property
     def host(self) -> str:
@@ -52,13 +56,23 @@ class Provider(Protocol):
         """Place the base image on the host, whole and verified by its SHA-256, once per content."""
 
     def ensure_machine(
-        self, machine: PlannedMachine, *, plan: str, network_names: dict[str, str], image: PlannedImage | None, seed: Seed | None
-    ) -> None:
+        self,
+        machine: PlannedMachine,
+        *,
+        plan: str,
+        network_names: dict[str, str],
+        image: PlannedImage | None,
+        seed: Seed | None,
+        native_id: str = "",
+        starting: bool = False,
+    ) -> str:
         """Define the machine as planned, stopped or running as it is: disk, seed, configuration, autostart, mark.
 
         Makes what is missing and adjusts what differs (live too where the hypervisor can); never recreates a disk.
         `network_names` maps network ids to provider-side names. `image` None: the root disk must exist already
-        (placed by a migration).
+        (placed by a migration). `native_id` as in MachineRef. `starting`: `start` follows at once, so where making a
+        machine starts it, it need not be stopped first. Returns what a person should know about how it was made (another
+        size than asked for); empty when it is as planned.
         """
 
     def start(self, ref: MachineRef) -> None:

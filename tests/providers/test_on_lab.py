@@ -23,7 +23,7 @@ from controlplane.providers.deadline import with_deadline
 from controlplane.providers.libvirt_connection import Connection
 from controlplane.providers.opening import open_provider
 from lab import layout
-from tests.providers.contract import SEED, CardContract, ImageContract, MachineContract, NetworkContract, Place
+from tests.providers.contract import SEED, CardContract, ImageContract, KeptDiskContract, MachineContract, NetworkContract, Place
 from tests.providers.libvirt_hand import LibvirtHand
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
@@ -82,6 +82,10 @@ class TestNetworks(NetworkContract):
 
 
 class TestImages(ImageContract):
+    pass
+
+
+class TestKeptDisks(KeptDiskContract):
     pass
 
 

@@ -1,0 +1,322 @@
+"""A pool of an OpenStack cloud behind `providers.protocol`: looks before it acts, and changes only what carries our mark.
+
+The parts: `openstack_cloud` (line, pages, errors), `openstack_faults` (what a no means), `openstack_mark` (ownership),
+`openstack_observe` (the look and what it costs), `openstack_image`, `openstack_flavor`, `openstack_network` (networks and
+security groups), `openstack_port`, `openstack_group` (replicas apart), `openstack_server`, `openstack_console`.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from datetime import UTC, datetime
+from ipaddress import ip_interface
+from typing import TypeVar, cast
+
+from controlplane.errors import KasumiError, RefusedError
+from controlplane.model.observed import HostObservation, PowerState
+from controlplane.model.plan import PlannedImage, PlannedMachine, PlannedNetwork, PlannedNic
+from controlplane.model.resources import Resources
+from controlplane.model.security import SecurityGroup, security_groups
+from controlplane.providers import openstack_console, openstack_image, openstack_network
+from controlplane.providers.openstack_cloud import Cloud, Json
+from controlplane.providers.openstack_faults import ApiError
+from controlplane.providers.openstack_flavor import Choice, choose_flavor
+from controlplane.providers.openstack_group import ensure_server_group
+from controlplane.providers.openstack_mark import AUTOSTART, MADE_FOR, PLAN, made_for, metadata
+from controlplane.providers.openstack_observe import capacity_of, listing, machines_of, networks_of, quotas_of, state_of
+from controlplane.providers.openstack_port import ensure_port, plug, ports_of, unplug
+from controlplane.providers.openstack_server import (
+    act,
+    at_rest,
+    create_server,
+    delete_server,
+    find_server,
+    note,
+    resize_server,
+    settled,
+)
+from controlplane.providers.protocol import MachineRef, Seed
+
+T = TypeVar("T")
+_STOPPED = frozenset({PowerState.STOPPED, PowerState.CRASHED, PowerState.FAILED})
+_WAKE: dict[str, tuple[str, object]] = {
+    "SHUTOFF": ("os-start", None),
+    "PAUSED": ("unpause", None),
+    "SUSPENDED": ("resume", None),
+    "SHELVED": ("unshelve", None),
+    "SHELVED_OFFLOADED": ("unshelve", None),
+    "ERROR": ("reboot", {"type": "HARD"}),
+}
+"""What brings a server of this status to run."""
+
+
+class OpenStackProvider:
+    """Implements Provider; calls may come from several threads, those for one machine run one after another."""
+
+    def __init__(self, host: str, cloud: Cloud, *, estate: str) -> None:
+        self._host = host
+        self._cloud = cloud
+        self._estate = estate
+        self._preparing = threading.RLock()
+        self._prepared: dict[Hashable, object] = {}
+        self._machine_locks: dict[str, threading.RLock] = {}
+
+    @property
+    def host(self) -> str:
+        """Id of the host it stands for."""
+        return self._host
+
+    def close(self) -> None:
+        """Drop the connection, and what was learnt over it."""
+        with self._preparing:
+            self._prepared.clear()
+        self._cloud.close()
+
+    def observe(self) -> HostObservation:
+        """Everything of the pool that our project may see; see `openstack_observe` for what it costs."""
+        began = time.monotonic()
+        with self._cloud.errors(f"host {self._host}"):
+            found = listing(self._cloud)
+            machines = machines_of(found)
+            quotas = quotas_of(self._cloud.get("compute", "/limits"))
+            capacity, disk_free_gib = capacity_of(self._cloud, machines, quotas, estate=self._estate)
+        return HostObservation(
+            host=self._host,
+            observed_at=datetime.now(UTC),
+            duration_seconds=time.monotonic() - began,
+            capacity=capacity,
+            machines=machines,
+            networks=networks_of(found, self._estate),
+            disk_free_gib=disk_free_gib,
+            quotas=quotas,
+            api_use=self._cloud.taken_use(),
+        )
+
+    def ensure_network(self, network: PlannedNetwork) -> None:
+        """The network of our project, or the one that the inventory names. Raises RefusedError for somebody else's."""
+        with self._cloud.errors(f"network {network.name}"), self._preparing:
+            openstack_network.ensure_network(self._cloud, network, estate=self._estate)
+
+    def ensure_storage(self) -> None:
+        """Nothing to make: a cloud gives disks with servers. Sees that the cloud lets us in."""
+        with self._cloud.errors(f"storage of {self._host}"):
+            self._cloud.get("compute", "/limits")
+
+    def ensure_image(self, image: PlannedImage) -> None:
+        """Upload the base image unless it is there, whole and verified."""
+        with self._cloud.errors(f"image {image.id}"), self._preparing:
+            openstack_image.ensure_image(self._cloud, image)
+
+    def ensure_machine(
+        self,
+        machine: PlannedMachine,
+        *,
+        plan: str,
+        network_names: dict[str, str],
+        image: PlannedImage | None,
+        seed: Seed | None,
+        native_id: str = "",
+        starting: bool = False,
+    ) -> str:
+        """Make what is missing, adjust what differs. A resize restarts a running server: Nova knows no other way."""
+        ref = MachineRef(estate=self._estate, machine=machine.id, uuid=machine.uuid, native_id=native_id)
+        with self._cloud.errors(f"machine {machine.id}"), self._of(machine.id):
+            server = find_server(self._cloud, ref, self._host)
+            if server is not None and state_of(server) is PowerState.FAILED:
+                delete_server(self._cloud, server, f"machine {machine.id}: failed server {server['id']}")
+                server, ref = None, replace(ref, native_id="")
+            if server is None:
+                return self._make(ref, machine, plan, network_names, image, seed, starting=starting)
+            return self._adjust(ref, server, machine, plan, network_names)
+
+    def start(self, ref: MachineRef) -> None:
+        """Power on, unpause, resume, unshelve, or start again after a crash."""
+        with self._cloud.errors(f"machine {ref.machine}"), self._of(ref.machine):
+            server = self._owned(ref)
+            what = f"machine {ref.machine}: server {server['id']}"
+            if server["status"] == "ERROR" and state_of(server) is PowerState.FAILED:
+                raise KasumiError(f"machine {ref.machine} on {self._host}: its server never came to be; apply the plan again")
+            if server["status"] != "ERROR":
+                server = at_rest(self._cloud, server, what)
+            if server["status"] in _WAKE:
+                act(self._cloud, server, *_WAKE[server["status"]])
+                settled(self._cloud, server["id"], what, wanted=lambda found: bool(found["status"] == "ACTIVE"))
+            elif server["status"] != "ACTIVE":
+                raise KasumiError(
+                    f"machine {ref.machine} on {self._host}: wanted running, its server is {server['status']}; "
+                    "bring it back by hand, then run again"
+                )
+
+    def stop(self, ref: MachineRef, *, force_after_seconds: float | None) -> None:
+        """Ask Nova, which asks the guest and forces it off after a time of its own (`shutdown_timeout`, 60 s by default)."""
+        with self._cloud.errors(f"machine {ref.machine}"), self._of(ref.machine):
+            server = find_server(self._cloud, ref, self._host)
+            if server is None or state_of(server) in _STOPPED:
+                return
+            what = f"machine {ref.machine}: server {server['id']}"
+            server = at_rest(self._cloud, server, what)
+            if state_of(server) is PowerState.PAUSED:
+                act(self._cloud, server, *_WAKE[server["status"]])
+                server = settled(self._cloud, server["id"], what, wanted=lambda found: bool(found["status"] == "ACTIVE"))
+            if state_of(server) not in _STOPPED:
+                act(self._cloud, server, "os-stop")
+                settled(self._cloud, server["id"], what, wanted=lambda found: state_of(found) is PowerState.STOPPED)
+
+    def remove(self, ref: MachineRef) -> None:
+        """Delete the server, then its ports that bear our mark. Raises KasumiError when it runs."""
+        with self._cloud.errors(f"machine {ref.machine}"), self._of(ref.machine):
+            server = find_server(self._cloud, ref, self._host)
+            if server is not None:
+                state = state_of(server)
+                if state not in _STOPPED:
+                    raise KasumiError(
+                        f"machine {ref.machine} on {self._host}: wanted stopped before removal, found {state}; stop it first"
+                    )
+                delete_server(self._cloud, server, f"machine {ref.machine}: server {server['id']}")
+            for port in ports_of(self._cloud, ref):
+                if port["device_id"] in {"", server["id"] if server is not None else ""}:
+                    self._cloud.delete("network", f"/ports/{port['id']}")
+
+    def ssh_host_keys(self, ref: MachineRef) -> tuple[str, ...]:
+        """Read from the console, where cloud-init writes them; empty while they are not there."""
+        with self._cloud.errors(f"machine {ref.machine}"):
+            server = self._owned(ref)
+            if server["status"] != "ACTIVE":
+                return ()
+            body: Json = {"os-getConsoleOutput": {}}
+            try:
+                output = self._cloud.post("compute", f"/servers/{server['id']}/action", body)["output"]
+            except ApiError as error:
+                if error.status in {404, 409, 501}:  # not ready yet, or a hypervisor without consoles
+                    return ()
+                raise
+            return openstack_console.ssh_host_keys(output or "")
+
+    def _of(self, machine: str) -> threading.RLock:
+        """The lock of one machine, under which its mark and id are looked at again and then acted on."""
+        return self._machine_locks.setdefault(machine, threading.RLock())
+
+    def _owned(self, ref: MachineRef) -> Json:
+        server = find_server(self._cloud, ref, self._host)
+        if server is None:
+            raise KasumiError(f"machine {ref.machine}: not on {self._host}; apply the plan again")
+        return server
+
+    def _make(
+        self,
+        ref: MachineRef,
+        machine: PlannedMachine,
+        plan: str,
+        names: dict[str, str],
+        image: PlannedImage | None,
+        seed: Seed | None,
+        *,
+        starting: bool,
+    ) -> str:
+        """Ports first, the server last: what a crash leaves before it is found again by its mark."""
+        if image is None:
+            raise RefusedError(f"machine {machine.id} on {self._host}: a cloud takes in no migrated disk yet; plan it elsewhere")
+        image_id = self._once(("image", image.sha256), lambda: openstack_image.whole_image(self._cloud, image))
+        choice = self._flavor(machine.size)
+        group = self._group(machine)
+        ports = self._ports(ref, machine, names)
+        server = create_server(
+            self._cloud,
+            ref,
+            image=image_id,
+            flavor=choice.flavor.id,
+            ports=[port["id"] for port in ports],
+            metadata=metadata(machine, estate=self._estate, plan=plan, flavor=choice.flavor.name),
+            seed=seed,
+            group=group,
+        )
+        if not starting:
+            act(self._cloud, server, "os-stop")
+            what = f"machine {machine.id}: server {server['id']}"
+            settled(self._cloud, server["id"], what, wanted=lambda found: state_of(found) is PowerState.STOPPED)
+        return choice.note
+
+    def _adjust(self, ref: MachineRef, server: Json, machine: PlannedMachine, plan: str, names: dict[str, str]) -> str:
+        """The mark names the plan that last changed the machine, so a plan that changes nothing here writes nothing here."""
+        what = f"machine {machine.id}: server {server['id']}"
+        server = at_rest(self._cloud, server, what)
+        before = server["flavor"]["original_name"]
+        noted = {AUTOSTART: "on" if machine.autostart else "off"}
+        told = ""
+        if _size_of(server) != machine.size:
+            choice = self._fitting(server, machine)
+            if choice.flavor.name != before:
+                server = resize_server(self._cloud, server, choice.flavor.id, choice.flavor.name, what)
+            noted |= {PLAN: plan, MADE_FOR: metadata(machine, estate="", plan="", flavor=choice.flavor.name)[MADE_FOR]}
+            told = choice.note
+        if self._connect(ref, server, machine, names):
+            noted |= {PLAN: plan}
+        note(self._cloud, server, ref.uuid, noted)
+        return told
+
+    def _fitting(self, server: Json, machine: PlannedMachine) -> Choice:
+        """The flavor for the size that a server should get. Raises RefusedError for a disk that would shrink."""
+        found_gib = _size_of(server).disk_gib
+        if machine.size.disk_gib < found_gib:
+            raise RefusedError(
+                f"machine {machine.id} on {self._host}: wanted a disk of {machine.size.disk_gib} GiB, found {found_gib} GiB; a disk "
+                "never shrinks, as that would cut off data: plan the larger size"
+            )
+        return self._flavor(machine.size)
+
+    def _connect(self, ref: MachineRef, server: Json, machine: PlannedMachine, names: dict[str, str]) -> bool:
+        """Plug in what is planned, unplug what is not; True when anything was changed."""
+        plugged = self._cloud.every("network", "/ports", "ports", device_id=server["id"])
+        wanted = {(self._network(names[nic.network])["id"], nic.mac) for nic in machine.nics}
+        surplus = [port for port in plugged if (port["network_id"], port["mac_address"].lower()) not in wanted]
+        for port in surplus:
+            unplug(self._cloud, ref, server, port)
+        before = {port["id"]: port for port in plugged}
+        changed = bool(surplus)
+        for port in self._ports(ref, machine, names):
+            changed |= plug(self._cloud, ref, server, port)
+            changed |= port["id"] in before and port != before[port["id"]]
+        return changed
+
+    def _ports(self, ref: MachineRef, machine: PlannedMachine, names: dict[str, str]) -> list[Json]:
+        there = ports_of(self._cloud, ref)
+        return [self._port(ref, machine, nic, names[nic.network], there) for nic in machine.nics]
+
+    def _port(self, ref: MachineRef, machine: PlannedMachine, nic: PlannedNic, name: str, there: list[Json]) -> Json:
+        network = self._network(name)
+        subnet = self._once(
+            ("subnet", name, ip_interface(f"{nic.address}/{nic.prefix_length}").network),
+            lambda: openstack_network.ensure_subnet(self._cloud, network, nic, estate=self._estate),
+        )
+        groups = [self._security(group) for group in security_groups(self._estate, machine, nic)]
+        return ensure_port(self._cloud, ref, nic, network=network["id"], subnet=subnet, groups=groups, there=there)
+
+    def _security(self, wanted: SecurityGroup) -> str:
+        return self._once(wanted, lambda: openstack_network.ensure_group(self._cloud, wanted, estate=self._estate))
+
+    def _network(self, name: str) -> Json:
+        return self._once(("network", name), lambda: openstack_network.find_network(self._cloud, name, estate=self._estate))
+
+    def _flavor(self, size: Resources) -> Choice:
+        return self._once(size, lambda: choose_flavor(self._cloud, size))
+
+    def _group(self, machine: PlannedMachine) -> str:
+        if not machine.replica_group:
+            return ""
+        name = f"kasumi-{self._estate}-{machine.system}-{machine.replica_group}"
+        return self._once(("group", name), lambda: ensure_server_group(self._cloud, name))
+
+    def _once(self, key: Hashable, prepare: Callable[[], T]) -> T:
+        """What several machines share is looked at once while we are connected, and by one thread at a time."""
+        with self._preparing:
+            if key not in self._prepared:
+                self._prepared[key] = prepare()
+            return cast("T", self._prepared[key])
+
+
+def _size_of(server: Json) -> Resources:
+    """The size that was asked for, while the server has the flavor taken for it; else its flavor's."""
+    flavor = server["flavor"]
+    exact = Resources(vcpus=flavor["vcpus"], memory_mib=flavor["ram"], disk_gib=flavor["disk"])
+    return made_for(server["metadata"], flavor["original_name"]) or exact

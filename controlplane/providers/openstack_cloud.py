@@ -1,0 +1,227 @@
+"""The line to a cloud: opened through clouds.yaml, requests with their microversion, pages, and every failure in our words.
+
+Only an answer of 429 is repeated, after the time that it asks for: the service says that it did nothing. A request that broke
+off is not, as it may have been carried out; who made it looks before making it again. A token that expired in the middle of a
+run is renewed below us (keystoneauth asks once more with a new one).
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import openstack
+from keystoneauth1 import exceptions as auth_errors
+from keystoneauth1.session import Session
+from openstack import exceptions as sdk_errors
+from requests import Response
+from requests.adapters import HTTPAdapter
+from urllib3.util.retry import Retry
+
+from controlplane import __version__
+from controlplane.errors import KasumiError, RefusedError, UnreachableError
+from controlplane.model.cloud import CloudPool
+from controlplane.model.observed import ApiUse
+from controlplane.providers.openstack_faults import ApiError, error_of
+
+Json = dict[str, Any]
+
+_NOVA_LEAST, _NOVA_MOST = (2, 52), (2, 96)
+"""Tags given with the creation came with 2.52 (Pike, 2017); beyond 2.96 nothing was tried."""
+_PLACEMENT = "1.29"
+_MOST_WAIT_SECONDS = 30
+_TIMES_ASKED = 6
+_TIMEOUT_SECONDS = 60.0
+"""For one answer, where clouds.yaml has no `api_timeout`."""
+_LINES = 16
+_PAGE = 1000
+"""What Nova gives at most by default; a service with a lower limit of its own says where the next page is."""
+
+
+class Cloud:
+    """One project of one cloud; opened at the first use, and safe to use from several threads."""
+
+    def __init__(self, pool: CloudPool) -> None:
+        self.pool = pool
+        self._opening = threading.Lock()
+        self._connection: openstack.connection.Connection | None = None
+        self._counting = threading.Lock()
+        self._use: dict[str, ApiUse] = {}
+        self._nova = ""
+
+    def close(self) -> None:
+        """Drop the connection; the next use opens a new one with a new token. Requests under way end by themselves."""
+        with self._opening:
+            self._connection = None
+
+    @property
+    def project_id(self) -> str:
+        """The project that our credentials are for."""
+        found = self._open().current_project_id
+        if not found:
+            raise RefusedError(f"{self.pool.uri}: the credentials of cloud {self.pool.cloud} are for no project; name one there")
+        return str(found)
+
+    def get(self, service: str, path: str, **query: Any) -> Json:
+        """One document."""
+        return self._json(self.call(service, "GET", path, params=query))
+
+    def find(self, service: str, path: str, **query: Any) -> Json | None:
+        """One document, or None where it is not."""
+        try:
+            return self.get(service, path, **query)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def post(self, service: str, path: str, body: Json) -> Json:
+        """Make or do something."""
+        return self._json(self.call(service, "POST", path, json=body))
+
+    def put(self, service: str, path: str, body: Json) -> Json:
+        """Replace something."""
+        return self._json(self.call(service, "PUT", path, json=body))
+
+    def delete(self, service: str, path: str) -> None:
+        """Delete something; nothing happens when it is gone already."""
+        try:
+            self.call(service, "DELETE", path)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+
+    def every(self, service: str, path: str, key: str, **query: Any) -> list[Json]:
+        """All items of a listing, page after page."""
+        found: list[Json] = []
+        for page in self._pages(service, path, key, query):
+            found.extend(page)
+        return found
+
+    def call(self, service: str, method: str, path: str, **options: Any) -> Response:
+        """One request. Raises ApiError for an answer that says no, keystoneauth's errors when there is no answer."""
+        adapter = getattr(self._open(), service)
+        began, well = time.monotonic(), False
+        try:
+            response: Response = adapter.request(path, method, raise_exc=False, **self._spoken(service), **options)
+            well = response.status_code < 400
+        finally:
+            self._count(service, time.monotonic() - began, failed=not well)
+        if not well:
+            raise ApiError(service, method, path, response)
+        return response
+
+    def taken_use(self) -> tuple[ApiUse, ...]:
+        """Requests since this was last asked, by service."""
+        with self._counting:
+            used, self._use = self._use, {}
+        return tuple(use for _, use in sorted(used.items()))
+
+    @contextmanager
+    def errors(self, what: str) -> Iterator[None]:
+        """Turn every failure inside into ours: UnreachableError, RefusedError, KasumiError, with what to do next."""
+        try:
+            yield
+        except ApiError as error:
+            raise error_of(error, f"{what} on {self.pool.uri}") from None
+        except (auth_errors.Unauthorized, sdk_errors.ForbiddenException) as error:
+            raise RefusedError(
+                f"{what} on {self.pool.uri}: cloud {self.pool.cloud} refuses our credentials ({_first_line(error)}); "
+                "see that they are right in clouds.yaml or secure.yaml and not expired"
+            ) from None
+        except (sdk_errors.ConfigException, auth_errors.MissingRequiredOptions, auth_errors.NoMatchingPlugin) as error:
+            raise KasumiError(
+                f"{what} on {self.pool.uri}: {_first_line(error)}; describe cloud {self.pool.cloud} in clouds.yaml, in this "
+                "folder, ~/.config/openstack, /etc/openstack or where OS_CLIENT_CONFIG_FILE says"
+            ) from None
+        except (auth_errors.ClientException, sdk_errors.SDKException) as error:
+            raise UnreachableError(
+                f"{what} on {self.pool.uri}: no answer ({_first_line(error)}); see that the service runs and can be reached, then "
+                "run again: what was done is found again"
+            ) from None
+
+    def _open(self) -> "openstack.connection.Connection":
+        with self._opening:
+            if self._connection is None:
+                self._connection = _connect(self.pool)
+            return self._connection
+
+    def _spoken(self, service: str) -> Mapping[str, str]:
+        """The microversion to speak: the newest that we know and the cloud has."""
+        if service == "placement":
+            return {"microversion": _PLACEMENT}
+        if service != "compute":
+            return {}
+        if not self._nova:
+            data = self._open().compute.get_endpoint_data()
+            newest = data.max_microversion if data is not None else None
+            if newest is None or tuple(newest) < _NOVA_LEAST:
+                text = ".".join(map(str, newest or ("none",)))
+                raise RefusedError(
+                    f"{self.pool.uri}: its Nova speaks microversions up to {text}, wanted {'.'.join(map(str, _NOVA_LEAST))}; "
+                    "it is older than Pike (2017) and is not served"
+                )
+            self._nova = ".".join(map(str, min(tuple(newest), _NOVA_MOST)))
+        return {"microversion": self._nova}
+
+    @property
+    def nova_microversion(self) -> str:
+        """The microversion of Nova that we speak."""
+        return self._spoken("compute")["microversion"]
+
+    def _pages(self, service: str, path: str, key: str, query: Mapping[str, Any]) -> Iterator[list[Json]]:
+        marker = ""
+        while True:
+            page = self.get(service, path, **query, limit=_PAGE, **({"marker": marker} if marker else {}))
+            items: list[Json] = page[key]
+            yield items
+            more = page.get("next") or any(link["rel"] == "next" for link in page.get(f"{key}_links", ()))
+            if not items or not more:
+                return
+            marker = items[-1]["id"]
+
+    def _count(self, service: str, seconds: float, *, failed: bool) -> None:
+        with self._counting:
+            before = self._use.get(service, ApiUse(service=service, requests=0, failures=0, seconds=0.0))
+            self._use[service] = ApiUse(
+                service=service,
+                requests=before.requests + 1,
+                failures=before.failures + failed,
+                seconds=before.seconds + seconds,
+            )
+
+    @staticmethod
+    def _json(response: Response) -> Json:
+        found: Json = response.json() if response.content else {}
+        return found
+
+
+def _connect(pool: CloudPool) -> "openstack.connection.Connection":
+    options: dict[str, Any] = {"project_name": pool.project} if pool.project else {}
+    return openstack.connect(
+        cloud=pool.cloud, app_name="kasumi", app_version=__version__, session_constructor=_session, **options
+    )
+
+
+class _Patience(Retry):
+    """Waits as long as an answer of 429 asks for, within reason; nothing else is done twice."""
+
+    RETRY_AFTER_STATUS_CODES = frozenset({429})
+
+
+def _session(**options: Any) -> Session:
+    """keystoneauth's session over lines that wait when the cloud limits our rate."""
+    options["timeout"] = options.get("timeout") or _TIMEOUT_SECONDS
+    session = Session(**options)
+    patience = _Patience(
+        total=_TIMES_ASKED, connect=0, read=0, other=0, allowed_methods=None, status_forcelist=(), raise_on_status=False,
+        retry_after_max=_MOST_WAIT_SECONDS,
+    )  # fmt: skip
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_connections=_LINES, pool_maxsize=_LINES, max_retries=patience))
+    return session
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,128 @@
+"""Networks, subnets and security groups at Neutron: made once with our mark, or somebody else's that the inventory names.
+
+What we make carries the estate's mark in its description from its creation on, so that nothing of ours is ever without it. A
+network of the planned name without the mark is refused unless the inventory says that it is to be used. Nothing is deleted.
+"""
+
+from ipaddress import ip_interface
+
+from controlplane.errors import KasumiError, RefusedError
+from controlplane.model.plan import PlannedNetwork, PlannedNic
+from controlplane.model.security import Opening, SecurityGroup
+from controlplane.providers.openstack_cloud import Cloud, Json
+from controlplane.providers.openstack_faults import ApiError
+from controlplane.providers.openstack_mark import estate_mark, is_marked
+
+_FAMILIES = {4: "IPv4", 6: "IPv6"}
+
+
+def ensure_network(cloud: Cloud, planned: PlannedNetwork, *, estate: str) -> Json:
+    """The network, up. Raises RefusedError for one of this name that is not ours to use, KasumiError, ApiError."""
+    found = cloud.every("network", "/networks", "networks", name=planned.bridge or planned.name)
+    if planned.bridge:
+        if len(found) != 1:
+            raise KasumiError(
+                f"network {planned.network} on {planned.host}: wanted one network named {planned.bridge}, found {len(found)}; "
+                "correct `networks` of the host in the inventory"
+            )
+        return found[0]
+    mark = estate_mark(estate)
+    mine = [network for network in found if is_marked(network, mark)]
+    if len(mine) > 1 or (found and not mine):
+        raise RefusedError(
+            f"network {planned.name} on {planned.host}: wanted one with the mark of {estate}, found {len(mine)} and "
+            f"{len(found) - len(mine)} of somebody else's; rename those, or name the one to use in `networks` of the host"
+        )
+    if not mine:
+        body = {"name": planned.name, "description": mark, "admin_state_up": True}
+        return dict(cloud.post("network", "/networks", {"network": body})["network"])
+    if not mine[0]["admin_state_up"]:
+        up = {"network": {"admin_state_up": True}}
+        return dict(cloud.put("network", f"/networks/{mine[0]['id']}", up)["network"])
+    return mine[0]
+
+
+def find_network(cloud: Cloud, name: str, *, estate: str) -> Json:
+    """The network that `ensure_network` made or found. Raises KasumiError, ApiError."""
+    found = cloud.every("network", "/networks", "networks", name=name)
+    mine = [network for network in found if is_marked(network, estate_mark(estate))] or found
+    if len(mine) != 1:
+        raise KasumiError(f"network {name} on {cloud.pool.uri}: wanted one, found {len(mine)}; apply the plan again")
+    return mine[0]
+
+
+def ensure_subnet(cloud: Cloud, network: Json, nic: PlannedNic, *, estate: str) -> str:
+    """The id of the subnet that holds the card's address; made in a network of ours, wanted in somebody else's."""
+    interface = ip_interface(f"{nic.address}/{nic.prefix_length}")
+    cidr = str(interface.network)
+    found = cloud.every("network", "/subnets", "subnets", network_id=network["id"])
+    fitting = next((each for each in found if interface.ip in ip_interface(each["cidr"]).network), None)
+    if fitting is not None:
+        return str(fitting["id"])
+    if not is_marked(network, estate_mark(estate)):
+        have = ", ".join(sorted(each["cidr"] for each in found)) or "none"
+        raise KasumiError(
+            f"network {network['name']} on {cloud.pool.uri}: wanted a subnet with {nic.address}, found {have}; "
+            "correct the cidr in the inventory, or name another network"
+        )
+    body = {
+        "network_id": network["id"],
+        "name": f"{network['name']}-{cidr.replace('/', '-')}",
+        "description": estate_mark(estate),
+        "ip_version": interface.version,
+        "cidr": cidr,
+        "gateway_ip": nic.gateway or None,
+        "dns_nameservers": list(nic.dns),
+        "enable_dhcp": False,
+    }
+    return str(cloud.post("network", "/subnets", {"subnet": body})["subnet"]["id"])
+
+
+def ensure_group(cloud: Cloud, wanted: SecurityGroup, *, estate: str) -> str:
+    """The id of the security group, with every opening it should have and none beside. Raises RefusedError, ApiError."""
+    mark = estate_mark(estate)
+    found = cloud.every("network", "/security-groups", "security_groups", name=wanted.name, project_id=cloud.project_id)
+    if len(found) > 1 or (found and not is_marked(found[0], mark)):
+        raise RefusedError(
+            f"security group {wanted.name} on {cloud.pool.uri}: wanted one with the mark of {estate}, found {len(found)} "
+            "of this name; rename or remove what is not ours"
+        )
+    if found:
+        group = found[0]
+    else:
+        body = {"name": wanted.name, "description": mark}
+        group = cloud.post("network", "/security-groups", {"security_group": body})["security_group"]
+    there = {_rule_text(rule): rule["id"] for rule in group["security_group_rules"] if rule["direction"] == "ingress"}
+    rules = [_rule(opening, group["id"], version) for opening in wanted.openings for version in _FAMILIES]
+    for rule in rules:
+        if _rule_text(rule) not in there:
+            _add_rule(cloud, rule)
+    for text in set(there) - {_rule_text(rule) for rule in rules}:
+        cloud.delete("network", f"/security-group-rules/{there[text]}")
+    return str(group["id"])
+
+
+def _add_rule(cloud: Cloud, rule: Json) -> None:
+    try:
+        cloud.post("network", "/security-group-rules", {"security_group_rule": rule})
+    except ApiError as error:
+        if error.status != 409 or error.of_quota:  # the same rule is there already
+            raise
+
+
+def _rule(opening: Opening, group: str, version: int) -> Json:
+    protocol = "ipv6-icmp" if opening.protocol == "icmp" and version == 6 else opening.protocol or None
+    return {
+        "security_group_id": group,
+        "direction": "ingress",
+        "ethertype": _FAMILIES[version],
+        "protocol": protocol,
+        "port_range_min": opening.port,
+        "port_range_max": opening.port,
+        "remote_group_id": group if opening.from_group else None,
+    }
+
+
+def _rule_text(rule: Json) -> str:
+    keys = ("ethertype", "protocol", "port_range_min", "port_range_max", "remote_group_id", "remote_ip_prefix")
+    return "/".join(str(rule.get(key) or "") for key in keys)

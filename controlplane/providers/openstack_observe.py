@@ -1,0 +1,228 @@
+"""A look at one pool of a cloud in a constant number of listings, and how each answer reads in our words.
+
+Servers with details, ports, networks and security groups of our project, its quotas; and, where our credentials may ask
+Placement, what the scheduler still has room for. No call for each server; listings come in pages of up to 1,000.
+
+Capacity is what may be promised, so the cloud's own overcommit and reservations are in it already: the quota, and with an
+administrator's rights no more than Placement has room for beside what our project holds. What other projects take is therefore
+no foreign machine of ours; it only makes the room smaller. Foreign are servers of our project without our mark.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from controlplane.model.observed import (
+    UNLIMITED,
+    HostCapacity,
+    ObservedMachine,
+    ObservedNetwork,
+    ObservedNic,
+    PowerState,
+    Quota,
+)
+from controlplane.model.resources import Resources, total
+from controlplane.providers.openstack_cloud import Cloud, Json
+from controlplane.providers.openstack_faults import ApiError
+from controlplane.providers.openstack_mark import AUTOSTART, UUID, estate_mark, is_marked, made_for, mark_of
+
+_STATES = {
+    "ACTIVE": PowerState.RUNNING,
+    "SHUTOFF": PowerState.STOPPED,
+    "SHELVED": PowerState.STOPPED,
+    "SHELVED_OFFLOADED": PowerState.STOPPED,
+    "PAUSED": PowerState.PAUSED,
+    "SUSPENDED": PowerState.PAUSED,
+}
+_RUNS = 1
+"""Nova's power state of a running instance; it tells what a server is whose resize waits to be confirmed."""
+_GONE = frozenset({"DELETED", "SOFT_DELETED"})
+_ROOM = {"VCPU": "vcpus", "MEMORY_MB": "memory_mib", "DISK_GB": "disk_gib"}
+_ANY_ROOM = "VCPU:1,MEMORY_MB:1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """What the listings of one look hold, as the services gave it."""
+
+    servers: Sequence[Json]
+    ports: Sequence[Json]
+    networks: Sequence[Json]
+    groups: Sequence[Json]
+
+
+def listing(cloud: Cloud) -> Listing:
+    """All servers, ports, networks and groups that count. Raises ApiError."""
+    project = cloud.project_id
+    fields = ("id", "name", "device_id", "mac_address", "network_id", "fixed_ips", "security_groups", "description")
+    return Listing(
+        servers=[s for s in cloud.every("compute", "/servers/detail", "servers") if in_pool(s, cloud.pool.zone)],
+        ports=cloud.every("network", "/ports", "ports", project_id=project, fields=fields),
+        networks=cloud.every("network", "/networks", "networks"),
+        groups=cloud.every("network", "/security-groups", "security_groups", project_id=project, fields=("id", "name")),
+    )
+
+
+def in_pool(server: Json, zone: str) -> bool:
+    """True for a server that is there and of this zone; one without a zone has no host yet and may be anybody's."""
+    if server["status"] in _GONE:
+        return False
+    return not zone or server.get("OS-EXT-AZ:availability_zone") in {zone, "", None}
+
+
+def machines_of(found: Listing) -> tuple[ObservedMachine, ...]:
+    """All servers of the project, foreign ones included, by name."""
+    ports: dict[str, list[Json]] = {}
+    for port in found.ports:
+        ports.setdefault(port["device_id"], []).append(port)
+    networks = {network["id"]: network["name"] for network in found.networks}
+    groups = {group["id"]: group["name"] for group in found.groups}
+    seen = (
+        machine_of(server, [_nic(port, networks, groups) for port in ports.get(server["id"], ())]) for server in found.servers
+    )
+    return tuple(sorted(seen, key=lambda machine: (machine.name, machine.native_id)))
+
+
+def machine_of(server: Json, nics: Iterable[ObservedNic]) -> ObservedMachine:
+    """One server. What it is called in the plan stands in its metadata; a server that is not ours goes by Nova's id."""
+    noted: Mapping[str, str] = server.get("metadata") or {}
+    flavor = server["flavor"]
+    state = state_of(server)
+    cards = tuple(sorted(nics, key=lambda nic: (nic.network, nic.mac)))
+    live = state in {PowerState.RUNNING, PowerState.PAUSED}
+    return ObservedMachine(
+        name=server["name"],
+        uuid=noted.get(UUID) or server["id"],
+        mark=mark_of(noted),
+        state=state,
+        vcpus=flavor["vcpus"],
+        memory_mib=flavor["ram"],
+        live_vcpus=flavor["vcpus"] if live else None,
+        live_memory_mib=flavor["ram"] if live else None,
+        autostart=noted.get(AUTOSTART) == "on",
+        nics=cards,
+        live_nics=cards if live else None,
+        disk_gib=flavor["disk"] or None,
+        native_id=server["id"],
+        made_for=made_for(noted, flavor["original_name"]),
+        fault=(server.get("fault") or {}).get("message", ""),
+        resize_unconfirmed=server["status"] == "VERIFY_RESIZE",
+    )
+
+
+def state_of(server: Json) -> PowerState:
+    """The state of a server; under a task it is between two states whatever its status says."""
+    if server["status"] == "ERROR":
+        return PowerState.CRASHED if server.get("OS-SRV-USG:launched_at") else PowerState.FAILED
+    if server.get("OS-EXT-STS:task_state"):
+        return PowerState.CHANGING
+    if server["status"] == "VERIFY_RESIZE":
+        return PowerState.RUNNING if server.get("OS-EXT-STS:power_state") == _RUNS else PowerState.STOPPED
+    return _STATES.get(server["status"], PowerState.CHANGING)
+
+
+def networks_of(found: Listing, estate: str) -> tuple[ObservedNetwork, ...]:
+    """The networks we may use, by name; one that is not of our making is its own bridge."""
+    mark = estate_mark(estate)
+    return tuple(
+        ObservedNetwork(
+            name=network["name"],
+            active=bool(network["admin_state_up"]),
+            autostart=True,
+            bridge="" if is_marked(network, mark) else network["name"],
+        )
+        for network in sorted(found.networks, key=lambda network: (network["name"], network["id"]))
+    )
+
+
+def quotas_of(limits: Json) -> tuple[Quota, ...]:
+    """Our project's quotas at Nova, and how much of each is used."""
+    absolute = limits["limits"]["absolute"]
+    rows = (
+        ("cores", "maxTotalCores", "totalCoresUsed"),
+        ("instances", "maxTotalInstances", "totalInstancesUsed"),
+        ("ram_mib", "maxTotalRAMSize", "totalRAMUsed"),
+        ("server_groups", "maxServerGroups", "totalServerGroupsUsed"),
+    )
+    return tuple(
+        Quota(name=name, limit=absolute[limit] if absolute[limit] >= 0 else None, used=absolute[used])
+        for name, limit, used in rows
+        if limit in absolute and used in absolute
+    )
+
+
+def room_of(candidates: Json, members: frozenset[str] | None) -> Resources:
+    """What Placement has room for, over all hypervisors that can take anything; `members` narrows it to those of a zone."""
+    left = dict.fromkeys(_ROOM, 0)
+    for provider, summary in candidates["provider_summaries"].items():
+        if members is not None and provider not in members:
+            continue
+        for kind, amount in summary["resources"].items():
+            if kind in left:
+                left[kind] += max(0, amount["capacity"] - amount["used"])
+    return Resources(**{_ROOM[kind]: amount for kind, amount in left.items()})
+
+
+def capacity_of(
+    cloud: Cloud, machines: Sequence[ObservedMachine], quotas: Sequence[Quota], *, estate: str
+) -> tuple[HostCapacity, int | None]:
+    """What may be promised, and the disk that is free where we may see it. Raises ApiError."""
+    held = [_size(machine) for machine in machines]
+    foreign = [_size(m) for m in machines if m.mark is None or m.mark.estate != estate]
+    limits = {quota.name: quota.limit for quota in quotas}
+    cores, ram = limits.get("cores"), limits.get("ram_mib")
+    most = Resources(
+        vcpus=cores if cores is not None else UNLIMITED, memory_mib=ram if ram is not None else UNLIMITED, disk_gib=UNLIMITED
+    )
+    room = _room(cloud)
+    if room is not None:
+        there = room + total(held)
+        most = Resources(
+            vcpus=min(most.vcpus, there.vcpus), memory_mib=min(most.memory_mib, there.memory_mib), disk_gib=there.disk_gib
+        )
+    capacity = HostCapacity(
+        total=most,
+        used_by_foreign=total(foreign),
+        hypervisor="openstack",
+        version=cloud.nova_microversion,
+        architecture="",
+        virtualisation="cloud",
+        basis="quota" if room is None else "quota and placement",
+    )
+    return capacity, room.disk_gib if room is not None else None
+
+
+def _room(cloud: Cloud) -> Resources | None:
+    """None without the rights to ask Placement."""
+    query = {"resources": _ANY_ROOM, "required": "!COMPUTE_STATUS_DISABLED"}
+    try:
+        candidates = cloud.get("placement", "/allocation_candidates", **query)
+        return room_of(candidates, _providers_in(cloud) if cloud.pool.zone else None)
+    except ApiError as error:
+        if error.status in {401, 403, 404}:
+            return None
+        raise
+
+
+def _providers_in(cloud: Cloud) -> frozenset[str]:
+    """The resource providers of a zone's hypervisors: Placement knows them by the hypervisor's id."""
+    hosts = {
+        host
+        for zone in cloud.get("compute", "/os-availability-zone/detail")["availabilityZoneInfo"]
+        if zone["zoneName"] == cloud.pool.zone
+        for host in zone.get("hosts") or ()
+    }
+    hypervisors = cloud.every("compute", "/os-hypervisors/detail", "hypervisors")
+    return frozenset(hypervisor["id"] for hypervisor in hypervisors if hypervisor["service"]["host"] in hosts)
+
+
+def _nic(port: Json, networks: Mapping[str, str], groups: Mapping[str, str]) -> ObservedNic:
+    return ObservedNic(
+        network=networks.get(port["network_id"], ""),
+        mac=port["mac_address"].lower(),
+        address=next((fixed["ip_address"] for fixed in port["fixed_ips"]), ""),
+        security_groups=tuple(sorted(groups.get(group, group) for group in port["security_groups"])),
+    )
+
+
+def _size(machine: ObservedMachine) -> Resources:
+    return Resources(vcpus=machine.vcpus, memory_mib=machine.memory_mib, disk_gib=machine.disk_gib or 0)

@@ -1,0 +1,89 @@
+"""The contract on a real cloud: Keystone, Glance, Placement, Neutron and Nova over hypervisors that are made up."""
+
+import secrets
+import subprocess
+from hashlib import sha256
+
+import pytest
+
+from controlplane.model.cloud import cloud_pool
+from controlplane.model.estate import StoragePool
+from controlplane.model.plan import PlannedImage, PlannedNetwork
+from controlplane.providers.openstack_cloud import Cloud
+from controlplane.providers.opening import open_provider
+from tests.openstack.openstack_hand import OpenStackHand
+from tests.providers.contract import CardContract, ImageContract, MachineContract, NetworkContract, Place
+
+pytestmark = [pytest.mark.lab, pytest.mark.slow]
+
+POOL = StoragePool(name="none", path="/none")
+
+
+@pytest.fixture(scope="module")
+def place(running_cloud, tmp_path_factory):
+    estate = f"contract-{secrets.token_hex(3)}"
+    uri = f"openstack://{running_cloud}?flavors=make"
+    file = tmp_path_factory.mktemp("image") / "empty.qcow2"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(file), "64M"], check=True)
+    image = PlannedImage(id="empty", file=str(file), format="qcow2", sha256=sha256(file.read_bytes()).hexdigest(), os="none")
+    networks = tuple(PlannedNetwork(host="cloud1", network=name, name=f"{estate}-{name}", bridge="") for name in ("a", "b"))
+    hand = OpenStackHand(Cloud(cloud_pool(uri)), estate, tuple(network.name for network in networks))
+
+    def again():
+        return open_provider("cloud1", uri, POOL, estate=estate)
+
+    provider = again()
+    provider.ensure_storage()
+    place = CloudPlace(
+        provider=provider,
+        again=again,
+        hand=hand,
+        estate=estate,
+        image=image,
+        place_disk=_none,
+        networks=networks,
+        keeps_apart=False,
+    )
+    try:
+        provider.ensure_image(image)
+        for network in networks:
+            provider.ensure_network(network)
+            body = {"network_id": hand.network(network.name)["id"], "cidr": "192.0.2.0/24", "ip_version": 4, "enable_dhcp": False}
+            hand.cloud.post("network", "/subnets", {"subnet": body})
+        yield place
+    finally:
+        place.clear()
+        for network in networks:
+            hand.remove_network(network.name)
+        hand.remove_groups()
+        hand.remove_image(image)
+        provider.close()
+
+
+class CloudPlace(Place):
+    """A place whose hand must know the plan to leave behind what a failed boot of the machine leaves."""
+
+    def machine(self, **changes):
+        machine = super().machine(**changes)
+        self.hand.planned[machine.id] = machine
+        return machine
+
+
+def _none(_machine):
+    raise AssertionError("a cloud takes images")
+
+
+class TestMachines(MachineContract):
+    pass
+
+
+class TestCards(CardContract):
+    pass
+
+
+class TestNetworks(NetworkContract):
+    pass
+
+
+class TestImages(ImageContract):
+    pass
