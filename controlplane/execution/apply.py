@@ -61,6 +61,7 @@ def attempt(
 ) -> Attempt:
     """Converge once to an accepted plan and record run, observation and drift. The caller holds the controller lock."""
     plan_digest = digest(plan)
+    _forget_lost(plan, store, before)
     run = store.begin_run(plan.estate, verb, plan_digest, actor, datetime.now(UTC))
     done = converge(
         plan,
@@ -73,11 +74,29 @@ def attempt(
         permissions=permissions,
     )
     now = datetime.now(UTC)
+    store.record_native_ids(plan.estate, _given_ids(plan, done.observation), now)
     record_look(plan, store, done.observation)
     finished = Attempt(convergence=done, foreign=unplanned_foreign(plan, done.observation), exit_code=exit_code_of(done))
     counts: dict[str, object] = {result.value: sum(1 for o in done.outcomes if o.result is result) for result in Result}
     store.end_run(run, "ok" if finished.exit_code is ExitCode.DONE else "failed", counts, now)
     return finished
+
+
+def _forget_lost(plan: Plan, store: Store, before: Observation) -> None:
+    """A machine that is gone is made anew with another id; were the old one still on record then, a crash would leave it refused."""
+    lost = {drift.subject for drift in differences(plan, before, memory_of(store, plan.estate)) if drift.action is Action.CREATE}
+    store.forget_native_ids(plan.estate, [machine.uuid for machine in plan.machines if machine.id in lost])
+
+
+def _given_ids(plan: Plan, observation: Observation) -> dict[str, str]:
+    """Ids that providers gave to our machines, by uuid; of copies with one uuid none is ours for sure."""
+    planned = {machine.uuid: machine.id for machine in plan.machines}
+    found: dict[str, list[str]] = {}
+    for host in observation.hosts.values():
+        for seen in host.machines:
+            if seen.native_id and seen.mark is not None and planned.get(seen.uuid) == seen.mark.machine:
+                found.setdefault(seen.uuid, []).append(seen.native_id)
+    return {uuid: ids[0] for uuid, ids in found.items() if len(ids) == 1}
 
 
 def record_look(plan: Plan, store: Store, observation: Observation) -> tuple[Drift, ...]:

@@ -135,7 +135,12 @@ def _shape_drift(plan: Plan, machine: PlannedMachine, host: HostObservation, see
     taken = seen.made_for
     for what, wanted, configured, live in (
         ("vCPU", machine.size.vcpus, taken.vcpus if taken else seen.vcpus, None if taken else seen.live_vcpus),
-        ("memory MiB", machine.size.memory_mib, taken.memory_mib if taken else seen.memory_mib, None if taken else seen.live_memory_mib),
+        (
+            "memory MiB",
+            machine.size.memory_mib,
+            taken.memory_mib if taken else seen.memory_mib,
+            None if taken else seen.live_memory_mib,
+        ),
     ):
         if configured != wanted:
             yield _drift(host, machine.id, what, str(wanted), str(configured), Action.RESIZE)

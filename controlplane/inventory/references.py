@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator
 from controlplane.inventory.addresses import address_findings
 from controlplane.inventory.complaints import suggestion
 from controlplane.inventory.entries import Entries, Entry
+from controlplane.model.cloud import CloudPool, CloudUriError, cloud_pool, is_cloud
 from controlplane.model.estate import Disposition
 from controlplane.model.finding import Finding, Severity
 
@@ -78,6 +79,7 @@ def _systems(entries: Entries) -> Iterator[Finding]:
 
 
 def _hosts(entries: Entries) -> Iterator[Finding]:
+    yield from _cloud_overlaps(entries.hosts)
     sites, networks = _ids(entries.sites), _ids(entries.networks)
     uris: dict[str, Entry] = {}
     for entry in entries.hosts:
@@ -89,6 +91,8 @@ def _hosts(entries: Entries) -> Iterator[Finding]:
                 what = f"uri {entry.model.uri} is taken by {uris[entry.model.uri].id}"
                 yield entry.finding(what, "one host, one entry: correct one of them", "uri")
             uris.setdefault(entry.model.uri, entry)
+            if is_cloud(entry.model.uri):
+                yield from _cloud(entry)
         reserved, capacity = entry.model.reserved, entry.model.capacity
         for what, kept, whole in (
             ("vcpus", reserved.vcpus, capacity.vcpus),
@@ -97,6 +101,39 @@ def _hosts(entries: Entries) -> Iterator[Finding]:
         ):
             if kept >= whole:
                 yield entry.finding(f"reserves all {what} for itself", "leave some for machines", "reserved", what)
+
+
+def _cloud(entry: Entry) -> Iterator[Finding]:
+    """What a host that is a pool of a cloud must not say: the cloud itself decides it."""
+    try:
+        cloud_pool(entry.model.uri)
+    except CloudUriError as error:
+        yield entry.finding(f"uri {entry.model.uri} {error}", error.remedy, "uri")
+    for name, why in (
+        ("pool", "a cloud has no pool of ours"),
+        ("overcommit", "a cloud overcommits by rules of its own, which its capacity holds already"),
+    ):
+        if name in entry.model.model_fields_set:
+            yield entry.finding(why, f"remove {name}", name)
+
+
+def _cloud_overlaps(hosts: Iterable[Entry]) -> Iterator[Finding]:
+    """A pool of all zones holds those of each zone: the same servers would be seen on two hosts."""
+    pools: list[tuple[CloudPool, Entry]] = []
+    for entry in hosts:
+        if "uri" in entry.broken or not is_cloud(entry.model.uri):
+            continue
+        try:
+            pool = cloud_pool(entry.model.uri)
+        except CloudUriError:
+            continue
+        for other, first in pools:
+            same = (pool.cloud, pool.project) == (other.cloud, other.project)
+            if same and (pool.zone == other.zone or not (pool.zone and other.zone)):
+                yield entry.finding(
+                    f"uri holds servers of {first.id} too", "give each host a zone of its own, or one host all", "uri"
+                )
+        pools.append((pool, entry))
 
 
 def _servers(entries: Entries) -> Iterator[Finding]:

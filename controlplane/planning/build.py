@@ -5,8 +5,9 @@ Pure: the same estate, observation, accepted plan, images and keys give the same
 
 from collections.abc import Mapping, Sequence
 
+from controlplane.model.cloud import is_cloud
 from controlplane.model.document import digest
-from controlplane.model.estate import Estate, System
+from controlplane.model.estate import Estate, Host, System
 from controlplane.model.observed import Observation
 from controlplane.model.plan import (
     Plan,
@@ -129,10 +130,20 @@ def _planned_host(room: HostRoom, machines: Sequence[PlannedMachine], existing: 
 def _planned_networks(machines: Sequence[PlannedMachine], estate: Estate) -> tuple[PlannedNetwork, ...]:
     """Each network on each host where a machine uses it."""
     used = sorted({(machine.host, nic.network) for machine in machines for nic in machine.nics})
-    return tuple(
-        PlannedNetwork(host=host, network=network, name=f"kasumi-{network}", bridge=estate.hosts[host].networks.get(network, ""))
-        for host, network in used
-    )
+    return tuple(_planned_network(estate.hosts[host], network) for host, network in used)
+
+
+def _planned_network(host: Host, network: str) -> PlannedNetwork:
+    """A network that a cloud has already keeps its name; ours, and libvirt's over a bridge, get one from us."""
+    there = host.networks.get(network, "")
+    name = there if there and is_cloud(host.uri) else f"kasumi-{network}"
+    return PlannedNetwork(host=host.id, network=network, name=name, bridge=there)
+
+
+def _unseen(host: Host) -> str:
+    if is_cloud(host.uri):
+        return "the cloud does not say how much disk it has for us"
+    return f"its pool {host.pool.name} does not exist yet"
 
 
 def _room_warnings(rooms: Sequence[HostRoom]) -> tuple[str, ...]:
@@ -140,8 +151,7 @@ def _room_warnings(rooms: Sequence[HostRoom]) -> tuple[str, ...]:
         f"host {room.host.id}: does not answer ({room.error}); it takes no new machines" for room in rooms if not room.answers
     ]
     unseen = [
-        f"host {room.host.id}: its pool {room.host.pool.name} does not exist yet; "
-        f"{room.physical.disk_gib} GiB are believed as declared"
+        f"host {room.host.id}: {_unseen(room.host)}; {room.physical.disk_gib} GiB are believed as declared"
         for room in rooms
         if room.answers and not room.disk_seen
     ]

@@ -167,6 +167,7 @@ def _host_facts(host: Host, seen: HostObservation | None) -> Facts:
         ANSWERS: BELIEVED if seen.believed else True,
         "observed.architecture": seen.capacity.architecture,
         "observed.virtualisation": seen.capacity.virtualisation,
+        **({"observed.basis": seen.capacity.basis} if seen.capacity.basis else {}),
         **_size_facts("observed", physical_capacity(host, seen.capacity, seen.disk_free_gib)),
         **_size_facts("foreign", seen.capacity.used_by_foreign),
     }

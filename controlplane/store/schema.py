@@ -29,6 +29,15 @@ machines = Table(
     Column("first_plan", String(64), nullable=False),
 )
 
+native_ids = Table(
+    "native_ids",
+    metadata,
+    Column("estate", String(64), primary_key=True),
+    Column("uuid", String(36), primary_key=True),
+    Column("native_id", String(255), nullable=False),
+    Column("recorded_at", _AT, nullable=False),
+)
+
 observations = Table(
     "observations",
     metadata,

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from controlplane.store.decisions import DecisionStore
 from controlplane.store.evidence import EvidenceChain, EvidenceRecord
 from controlplane.store.facts import FactsStore
 from controlplane.store.lock import advisory_lock, file_lock
-from controlplane.store.schema import drift, machines, migrations, observations, plans, runs
+from controlplane.store.schema import drift, machines, migrations, native_ids, observations, plans, runs
 from controlplane.store.series import SeriesStore
 
 KEPT_OBSERVATIONS = 10
@@ -158,6 +159,33 @@ class Store:
         """The uuids of all machines that any accepted plan ever had."""
         with self._engine.connect() as connection:
             return frozenset(connection.scalars(select(machines.c.uuid).where(machines.c.estate == estate)))
+
+    def native_ids(self, estate: str) -> dict[str, str]:
+        """The id that a provider gave by itself, by the uuid of our machine."""
+        query = select(native_ids.c.uuid, native_ids.c.native_id).where(native_ids.c.estate == estate)
+        with self._engine.connect() as connection:
+            return {row.uuid: row.native_id for row in connection.execute(query)}
+
+    def record_native_ids(self, estate: str, found: Mapping[str, str], at: datetime) -> None:
+        """Put ids on record, by uuid; one that is on record stays as it is until it is forgotten."""
+        with self._engine.begin() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            known = set(connection.scalars(select(native_ids.c.uuid).where(native_ids.c.estate == estate)))
+            new = [
+                {"estate": estate, "uuid": uuid, "native_id": native_id, "recorded_at": at}
+                for uuid, native_id in found.items()
+                if uuid not in known
+            ]
+            if new:
+                connection.execute(insert(native_ids), new)
+
+    def forget_native_ids(self, estate: str, uuids: Collection[str]) -> None:
+        """Take ids off the record, before their machines are made anew and get others."""
+        if not uuids:
+            return
+        with self._engine.begin() as connection:
+            connection.execute(delete(native_ids).where(native_ids.c.estate == estate, native_ids.c.uuid.in_(uuids)))
 
     def record_observation(self, estate: str, seen: HostObservation) -> None:
         """Keep a look at one host; old ones beyond KEPT_OBSERVATIONS go, but never the last good one."""
