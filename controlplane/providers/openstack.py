@@ -217,7 +217,7 @@ class OpenStackProvider:
         """Ports first, the server last: what a crash leaves before it is found again by its mark."""
         if image is None:
             raise RefusedError(f"machine {machine.id} on {self._host}: a cloud takes in no migrated disk yet; plan it elsewhere")
-        image_id = self._once(("image", image.sha256), lambda: openstack_image.whole_image(self._cloud, image))
+        image_id = openstack_image.whole_image(self._cloud, image)
         choice = self._flavor(machine.size)
         group = self._group(machine)
         ports = self._ports(ref, machine, names)

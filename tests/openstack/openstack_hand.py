@@ -118,7 +118,7 @@ class OpenStackHand:
         mark = {ESTATE: self._estate, MACHINE: machine, UUID: uuid}
         self.boot(
             machine,
-            Resources(vcpus=500, memory_mib=64, disk_gib=1),
+            Resources(vcpus=1, memory_mib=64, disk_gib=100_000),
             networks=[{"port": port["id"]}],
             metadata=mark,
             tags=[tag(uuid)],
