@@ -108,7 +108,7 @@ def _cloud(entry: Entry) -> Iterator[Finding]:
     try:
         cloud_pool(entry.model.uri)
     except CloudUriError as error:
-        yield entry.finding(f"uri {entry.model.uri} {error}", error.remedy, "uri")
+        yield entry.finding(str(error), error.remedy, "uri")  # without the uri: it may hold a password
     for name, why in (
         ("pool", "a cloud has no pool of ours"),
         ("overcommit", "a cloud overcommits by rules of its own, which its capacity holds already"),

@@ -32,7 +32,7 @@ def _open_cloud(host: str, uri: str, *, estate: str) -> Provider:
     try:
         return OpenStackProvider(host, Cloud(cloud_pool(uri)), estate=estate)
     except CloudUriError as error:
-        raise KasumiError(f"{uri}: {error}; {error.remedy}") from None
+        raise KasumiError(f"uri of host {host} {error}; {error.remedy}") from None  # without it: it may hold a password
 
 
 def open_source_host(uri: str, *, ssh_config: str = "") -> SourceHost:

@@ -166,7 +166,7 @@ def capacity_of(
     cloud: Cloud, machines: Sequence[ObservedMachine], quotas: Sequence[Quota], *, estate: str
 ) -> tuple[HostCapacity, int | None]:
     """What may be promised, and the disk that is free where we may see it. Raises ApiError."""
-    held = [_size(machine) for machine in machines]
+    held = [_size(machine) for machine in machines if machine.state is not PowerState.FAILED]
     foreign = [_size(m) for m in machines if m.mark is None or m.mark.estate != estate]
     limits = {quota.name: quota.limit for quota in quotas}
     cores, ram = limits.get("cores"), limits.get("ram_mib")
@@ -175,7 +175,7 @@ def capacity_of(
     )
     room = _room(cloud)
     if room is not None:
-        there = room + total(held)
+        there = room + total(held)  # what never came to be holds a quota, but no room
         most = Resources(
             vcpus=min(most.vcpus, there.vcpus), memory_mib=min(most.memory_mib, there.memory_mib), disk_gib=there.disk_gib
         )

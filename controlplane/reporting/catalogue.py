@@ -9,6 +9,8 @@ from dataclasses import dataclass
 PREFIX = "consolidation_"
 _HOST = ("host",)
 _POOL = ("host", "pool")
+_QUOTA = ("host", "quota")
+_SERVICE = ("host", "service")
 _MINISTRY = ("ministry",)
 _VERB = ("verb",)
 _DOMAIN = ("uuid", "domain")
@@ -66,6 +68,12 @@ CATALOGUE: tuple[Family, ...] = (
     _gauge("host_memory_used_bytes", "Memory that guests really use, of those that report it (cached).", _HOST),
     _gauge("host_measured_vms", "Machines that report their memory use (cached).", _HOST),
     _gauge("host_foreign_vms", "Machines that are not ours and are left alone (cached).", _HOST),
+    # hosts that are pools of a cloud: quotas of our project, requests made of its services
+    _gauge("quota_limit", "What a quota of our project at the cloud allows; no sample where it is unlimited (cached).", _QUOTA),
+    _gauge("quota_used", "How much of a quota of our project is used, by whomever (cached).", _QUOTA),
+    _counter("cloud_requests", "Requests made of a service of the cloud while watched.", _SERVICE),
+    _counter("cloud_request_failures", "Requests that the service answered with an error, or not at all.", _SERVICE),
+    _counter("cloud_request_seconds", "Time spent waiting for answers of the service; over requests it is their latency.", _SERVICE),
     # machines
     _gauge("vms", "Planned machines by state: as found, `absent`, `awaited` from a migration, `unknown` while the host does not "
            "answer.", ("host", "ministry", "state")),

@@ -9,9 +9,10 @@ from controlplane import __version__
 from controlplane.model.drift import Action
 from controlplane.model.estate import Disposition
 from controlplane.model.migration import Phase
-from controlplane.model.observed import HostObservation, ObservedMachine, PowerState
+from controlplane.model.observed import UNLIMITED, HostObservation, ObservedMachine, PowerState
 from controlplane.model.plan import Method, Plan, PlannedMachine
 from controlplane.model.resources import Resources, total
+from controlplane.reporting.cloud_use import put_cloud_samples
 from controlplane.reporting.run_tally import RunTally
 from controlplane.reporting.samples import Samples
 from controlplane.reporting.watched import ABSENT, RUNNING, HostView, Watched
@@ -21,7 +22,9 @@ _GIB = 2**30
 _YEN_PER_THOUSAND = 1000
 _LEFT = frozenset({Disposition.RETAIN})
 _WAITING = frozenset({Action.WAIT, Action.MIGRATE, Action.RESTART_NEEDED})
-_DOWN = frozenset({ABSENT, *(state.value for state in (PowerState.STOPPED, PowerState.CRASHED, PowerState.PAUSED))})
+_DOWN = frozenset(
+    {ABSENT, *(state.value for state in (PowerState.STOPPED, PowerState.CRASHED, PowerState.PAUSED, PowerState.FAILED))}
+)
 _OVER = frozenset({Phase.FINALIZED, Phase.ROLLED_BACK})
 _DRIFT_KINDS = ("repairable", "waiting", "refused")
 _ALWAYS_COUNTED = ("apply", "reconcile")
@@ -67,6 +70,7 @@ def _host(samples: Samples, state: Watched, host: HostView) -> None:
     samples.put("host_up", None if host.up is None else float(host.up), host.id)
     samples.put("host_scrape_duration_seconds", host.duration_seconds, host.id)
     samples.put("host_cpu_seconds", state.consumption.by_host.get(host.id), host.id)
+    put_cloud_samples(samples, host.id, host.good, state.cloud_use)
     if host.good is None:
         return
     samples.put("host_observation_timestamp_seconds", host.good.observed_at.timestamp(), host.id)
@@ -90,13 +94,15 @@ def _capacity(samples: Samples, host: HostView, good: HostObservation, allocated
         return
     found, has = good.capacity, good.capacity.total
     samples.put("host_info", 1, host.id, found.hypervisor, found.version, found.virtualisation, host.site)
-    samples.put("host_cpus", has.vcpus, host.id)
-    samples.put("host_memory_capacity_bytes", has.memory_mib * _MIB, host.id)
-    if has.disk_gib:
+    if has.vcpus < UNLIMITED:
+        samples.put("host_cpus", has.vcpus, host.id)
+    if has.memory_mib < UNLIMITED:
+        samples.put("host_memory_capacity_bytes", has.memory_mib * _MIB, host.id)
+    if 0 < has.disk_gib < UNLIMITED:
         samples.put("pool_capacity_bytes", has.disk_gib * _GIB, host.id, host.pool)
-    if has.vcpus:
+    if 0 < has.vcpus < UNLIMITED:
         samples.put("host_vcpu_overcommit_ratio", allocated.vcpus / has.vcpus, host.id)
-    if has.memory_mib:
+    if 0 < has.memory_mib < UNLIMITED:
         samples.put("host_memory_overcommit_ratio", allocated.memory_mib / has.memory_mib, host.id)
 
 
@@ -118,7 +124,7 @@ def _allocated_storage(samples: Samples, state: Watched, placed: tuple[Placed, .
         if host.good is None:
             continue
         samples.put("pool_allocated_bytes", disk_gib[host.id] * _GIB, host.id, host.pool)
-        if host.good.capacity is not None and host.good.capacity.total.disk_gib:
+        if host.good.capacity is not None and 0 < host.good.capacity.total.disk_gib < UNLIMITED:
             samples.put("pool_overcommit_ratio", disk_gib[host.id] / host.good.capacity.total.disk_gib, host.id, host.pool)
 
 

@@ -17,6 +17,7 @@ from controlplane.model.estate import Estate
 from controlplane.model.observed import HostObservation
 from controlplane.providers.protocol import Provider
 from controlplane.reporting.books import BookKeeper
+from controlplane.reporting.cloud_use import CloudUse
 from controlplane.reporting.consumption import Consumption
 from controlplane.reporting.watched import Books, HostView, Watched
 from controlplane.store import Store
@@ -116,6 +117,7 @@ class Watch:
         self._sites: dict[str, str] = {}
         self._ministries: dict[str, str] = {}
         self._consumption = Consumption()
+        self._cloud_use = CloudUse()
         self._books = Books(read_at=datetime.now(UTC))
 
     def start(self) -> None:
@@ -133,6 +135,7 @@ class Watch:
         """The view now; from memory, in no time."""
         with self._lock:
             hosts, sites, books, consumption = dict(self._hosts), self._sites, self._books, self._consumption
+            cloud_use = self._cloud_use
         return Watched(
             estate=self._estate.id,
             at=datetime.now(UTC),
@@ -140,6 +143,7 @@ class Watch:
             hosts=tuple(host.view(sites.get(name, "")) for name, host in sorted(hosts.items())),
             books=books,
             consumption=consumption,
+            cloud_use=cloud_use,
         )
 
     def _keep_books(self) -> None:
@@ -182,6 +186,7 @@ class Watch:
         with self._lock:
             if look.reachable:
                 self._consumption = self._consumption.after(look, self._ministries)
+                self._cloud_use = self._cloud_use.after(look)
         try:
             self._store.record_observation(self._estate.id, look)
         except Exception as error:  # the look is served from memory all the same

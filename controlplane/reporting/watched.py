@@ -10,6 +10,7 @@ from datetime import datetime
 from controlplane.model.migration import Migration, Phase
 from controlplane.model.observed import HostObservation, ObservedMachine, PowerState
 from controlplane.model.plan import Method, Plan, PlannedMachine
+from controlplane.reporting.cloud_use import CloudUse
 from controlplane.reporting.consumption import Consumption
 from controlplane.reporting.run_tally import RunTally
 from controlplane.store import Run
@@ -64,6 +65,7 @@ class Watched:
     hosts: tuple[HostView, ...]
     books: Books
     consumption: Consumption
+    cloud_use: CloudUse = field(default_factory=CloudUse)
 
     @property
     def plan(self) -> Plan | None:

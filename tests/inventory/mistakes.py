@@ -53,6 +53,8 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "duplicate address": (MOF, "address: 10.0.20.6", "address: 10.0.20.5"),
     "duplicate mac": (MOF, '"52:54:00:00:00:06"', '"52:54:00:00:00:05"'),
     "duplicate uri": (HOSTS, "root@10.0.0.2", "root@10.0.0.1"),
+    "cloud with a password": (HOSTS, "qemu+ssh://root@10.0.0.1/system", "openstack://me:secret@west"),
+    "cloud with what it decides itself": (HOSTS, "qemu+ssh://root@10.0.0.1/system", "openstack://west/az1"),
     "duplicate vlan": (ESTATE, "vlan: 20", "vlan: 10"),
     "bad id": (MOF, "        ledger-fax:", "        Ledger_fax:"),
     "bad group name": (MOF, "    system_ledger:", "    system-ledger:"),

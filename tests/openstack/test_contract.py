@@ -9,8 +9,8 @@ import pytest
 from controlplane.model.cloud import cloud_pool
 from controlplane.model.estate import StoragePool
 from controlplane.model.plan import PlannedImage, PlannedNetwork
-from controlplane.providers.openstack_cloud import Cloud
 from controlplane.providers.opening import open_provider
+from controlplane.providers.openstack_cloud import Cloud
 from tests.openstack.openstack_hand import OpenStackHand
 from tests.providers.contract import CardContract, ImageContract, MachineContract, NetworkContract, Place
 
@@ -21,8 +21,13 @@ POOL = StoragePool(name="none", path="/none")
 
 @pytest.fixture(scope="module")
 def place(running_cloud, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("OS_CLIENT_CONFIG_FILE", str(running_cloud.clouds_yaml))
+        yield from _place(f"openstack://{running_cloud.admin}?flavors=make", tmp_path_factory)
+
+
+def _place(uri, tmp_path_factory):
     estate = f"contract-{secrets.token_hex(3)}"
-    uri = f"openstack://{running_cloud}?flavors=make"
     file = tmp_path_factory.mktemp("image") / "empty.qcow2"
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(file), "64M"], check=True)
     image = PlannedImage(id="empty", file=str(file), format="qcow2", sha256=sha256(file.read_bytes()).hexdigest(), os="none")

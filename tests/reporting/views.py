@@ -7,9 +7,10 @@ from controlplane.model.document import digest
 from controlplane.model.drift import Action, Drift
 from controlplane.model.estate import Disposition
 from controlplane.model.migration import Migration, Phase, SourceDisk
-from controlplane.model.observed import PowerState, Usage
+from controlplane.model.observed import ApiUse, PowerState, Quota, Usage
 from controlplane.model.plan import Method, Plan, PlannedServer, PlannedSystem
 from controlplane.model.resources import Resources
+from controlplane.reporting.cloud_use import CloudUse
 from controlplane.reporting.consumption import Consumption
 from controlplane.reporting.run_tally import tally
 from controlplane.reporting.watched import Books, HostView, Watched
@@ -86,6 +87,11 @@ def full_view(at: datetime = NOW, cpu_seconds: float = 100.0) -> Watched:
     two = host(
         "hv2", seen(web2, state=PowerState.STOPPED, live_vcpus=None, live_memory_mib=None), capacity=_capacity(), disk_free_gib=90
     )
+    one = replace(
+        one,
+        quotas=(Quota(name="cores", limit=20, used=3), Quota(name="instances", limit=None, used=2)),
+        api_use=(ApiUse(service="compute", requests=4, failures=1, seconds=0.5),),
+    )
     ministries = {each.uuid: each.ministry for each in accepted.machines}
     before = replace(one, machines=(seen(web1, usage=Usage(cpu_seconds=0.0)),))
     runs = (run("apply", "ok", 70.0), run("reconcile", "ok"), run("reconcile", "failed", 20.0), run("reconcile", "interrupted"))
@@ -116,6 +122,7 @@ def full_view(at: datetime = NOW, cpu_seconds: float = 100.0) -> Watched:
             evidence_verified_at=SEEN_AT,
         ),
         consumption=Consumption().after(before, ministries).after(one, ministries),
+        cloud_use=CloudUse().after(one).after(one),
     )
 
 

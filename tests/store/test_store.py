@@ -57,6 +57,17 @@ def test_machines_of_earlier_plans_stay_on_record(store):
     assert machine("db1").uuid in store.recorded_uuids("test")
 
 
+def test_an_id_on_record_stays_until_it_is_forgotten(store):
+    store.record_native_ids("test", {"u1": "nova-1", "u2": "nova-2"}, SEEN_AT)
+    store.record_native_ids("test", {"u1": "nova-9", "u3": "nova-3"}, SEEN_AT)
+    assert store.native_ids("test") == {"u1": "nova-1", "u2": "nova-2", "u3": "nova-3"}
+    store.forget_native_ids("test", ["u1"])
+    store.forget_native_ids("another", ["u2"])
+    store.record_native_ids("test", {"u1": "nova-9"}, SEEN_AT)
+    assert store.native_ids("test") == {"u1": "nova-9", "u2": "nova-2", "u3": "nova-3"}
+    assert store.native_ids("another") == {}
+
+
 def test_the_last_look_and_the_last_good_look_differ(store):
     good = host("hv1", seen(machine("web1")))
     bad = host("hv1", error="no answer", observed_at=SEEN_AT + timedelta(minutes=1), capacity=None, networks=())
