@@ -61,6 +61,8 @@ class OpenStackProvider:
         self._preparing = threading.RLock()
         self._prepared: dict[Hashable, object] = {}
         self._machine_locks: dict[str, threading.RLock] = {}
+        self._seen_running: set[str] = set()
+        """Machines that were seen to run when they were made, for the `start` that follows at once."""
 
     @property
     def host(self) -> str:
@@ -133,6 +135,9 @@ class OpenStackProvider:
     def start(self, ref: MachineRef) -> None:
         """Power on, unpause, resume, unshelve, or start again after a crash."""
         with self._cloud.errors(f"machine {ref.machine}"), self._of(ref.machine):
+            if ref.uuid in self._seen_running:
+                self._seen_running.remove(ref.uuid)
+                return
             server = self._owned(ref)
             what = f"machine {ref.machine}: server {server['id']}"
             if server["status"] == "ERROR" and state_of(server) is PowerState.FAILED:
@@ -231,7 +236,9 @@ class OpenStackProvider:
             seed=seed,
             group=group,
         )
-        if not starting:
+        if starting:
+            self._seen_running.add(ref.uuid)
+        else:
             act(self._cloud, server, "os-stop")
             what = f"machine {machine.id}: server {server['id']}"
             settled(self._cloud, server["id"], what, wanted=lambda found: state_of(found) is PowerState.STOPPED)

@@ -65,7 +65,7 @@ class Cloud:
 
     def get(self, service: str, path: str, **query: Any) -> Json:
         """One document."""
-        return self._json(self.call(service, "GET", path, params=query))
+        return self._document(service, "GET", path, params=query)
 
     def find(self, service: str, path: str, **query: Any) -> Json | None:
         """One document, or None where it is not."""
@@ -78,11 +78,11 @@ class Cloud:
 
     def post(self, service: str, path: str, body: Json) -> Json:
         """Make or do something."""
-        return self._json(self.call(service, "POST", path, json=body))
+        return self._document(service, "POST", path, json=body)
 
     def put(self, service: str, path: str, body: Json) -> Json:
         """Replace something."""
-        return self._json(self.call(service, "PUT", path, json=body))
+        return self._document(service, "PUT", path, json=body)
 
     def delete(self, service: str, path: str) -> None:
         """Delete something; nothing happens when it is gone already."""
@@ -134,6 +134,12 @@ class Cloud:
             raise KasumiError(
                 f"{what} on {self.pool.uri}: {_first_line(error)}; describe cloud {self.pool.cloud} in clouds.yaml, in this "
                 "folder, ~/.config/openstack, /etc/openstack or where OS_CLIENT_CONFIG_FILE says"
+            ) from None
+        except auth_errors.HttpError as error:
+            if error.http_status >= 500:
+                raise UnreachableError(f"{what} on {self.pool.uri}: {_first_line(error)}; run again later") from None
+            raise KasumiError(
+                f"{what} on {self.pool.uri}: {_first_line(error)}; see that auth_url of cloud {self.pool.cloud} is Keystone's"
             ) from None
         except (auth_errors.ClientException, sdk_errors.SDKException) as error:
             raise UnreachableError(
@@ -191,9 +197,12 @@ class Cloud:
                 seconds=before.seconds + seconds,
             )
 
-    @staticmethod
-    def _json(response: Response) -> Json:
-        found: Json = response.json() if response.content else {}
+    def _document(self, service: str, method: str, path: str, **options: Any) -> Json:
+        response = self.call(service, method, path, **options)
+        try:
+            found: Json = response.json() if response.content else {}
+        except ValueError:  # somebody between us and the service answers in its place
+            raise ApiError(service, method, path, response) from None
         return found
 
 

@@ -11,6 +11,8 @@ no foreign machine of ours; it only makes the room smaller. Foreign are servers 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from keystoneauth1.exceptions import EndpointNotFound
+
 from controlplane.model.observed import (
     UNLIMITED,
     HostCapacity,
@@ -64,9 +66,14 @@ def listing(cloud: Cloud) -> Listing:
 
 def in_pool(server: Json, zone: str) -> bool:
     """True for a server that is there and of this zone; one without a zone has no host yet and may be anybody's."""
-    if server["status"] in _GONE:
+    if is_gone(server):
         return False
     return not zone or server.get("OS-EXT-AZ:availability_zone") in {zone, "", None}
+
+
+def is_gone(server: Json) -> bool:
+    """True for a server that is deleted, though still told of."""
+    return server["status"] in _GONE
 
 
 def machines_of(found: Listing) -> tuple[ObservedMachine, ...]:
@@ -192,11 +199,13 @@ def capacity_of(
 
 
 def _room(cloud: Cloud) -> Resources | None:
-    """None without the rights to ask Placement."""
+    """None without the rights to ask Placement, or without one to be asked."""
     query = {"resources": _ANY_ROOM, "required": "!COMPUTE_STATUS_DISABLED"}
     try:
         candidates = cloud.get("placement", "/allocation_candidates", **query)
         return room_of(candidates, _providers_in(cloud) if cloud.pool.zone else None)
+    except EndpointNotFound:
+        return None
     except ApiError as error:
         if error.status in {401, 403, 404}:
             return None

@@ -13,7 +13,7 @@ from controlplane.model.observed import PowerState
 from controlplane.providers.openstack_cloud import Cloud, Json
 from controlplane.providers.openstack_faults import fault_text
 from controlplane.providers.openstack_mark import ESTATE, MACHINE, UUID, mark_of, tag
-from controlplane.providers.openstack_observe import in_pool, state_of
+from controlplane.providers.openstack_observe import in_pool, is_gone, state_of
 from controlplane.providers.protocol import MachineRef, Seed
 
 _LOOK_SECONDS = 0.5
@@ -26,7 +26,7 @@ _SEED_BYTES = 65_535
 
 def find_server(cloud: Cloud, ref: MachineRef, host: str) -> Json | None:
     """Our server, or None; raises RefusedError when its mark, its id on record or its name belongs to somebody else, ApiError."""
-    found = {server["id"]: server for server in _candidates(cloud, ref) if in_pool(server, cloud.pool.zone)}
+    found = {server["id"]: server for server in _candidates(cloud, ref) if not is_gone(server)}
     mine = [server for server in found.values() if _bears(server, ref)]
     claiming = [s for s in found.values() if s not in mine and ref.uuid in {s["metadata"].get(UUID), s["id"]}]
     claiming += [s for s in found.values() if s not in mine and s not in claiming and s["id"] == ref.native_id]
@@ -48,8 +48,14 @@ def find_server(cloud: Cloud, ref: MachineRef, host: str) -> Json | None:
                 f"machine {ref.machine} on {host}: wanted server {ref.native_id}, which is on record, found its mark on "
                 f"{mine[0]['id']}; nothing was touched, clear it up by hand"
             )
+        if not in_pool(mine[0], cloud.pool.zone):
+            raise RefusedError(
+                f"machine {ref.machine} on {host}: wanted in zone {cloud.pool.zone}, found server {mine[0]['id']} in zone "
+                f"{mine[0]['OS-EXT-AZ:availability_zone']}; move it back by hand, or plan it on the host of that zone"
+            )
         return mine[0]
-    namesake = next((server for server in found.values() if server["name"] == ref.machine), None)
+    here = (server for server in found.values() if in_pool(server, cloud.pool.zone))
+    namesake = next((server for server in here if server["name"] == ref.machine), None)
     if namesake is not None:
         raise RefusedError(
             f"machine {ref.machine} on {host}: wanted uuid {ref.uuid}, found a server of this name with uuid "

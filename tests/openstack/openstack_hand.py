@@ -15,8 +15,9 @@ NOTE = "note_of_somebody"
 class OpenStackHand:
     """Implements `contract.Hand` over a connection of its own, with an administrator's rights in the same project."""
 
-    def __init__(self, cloud: Cloud, estate: str, networks: tuple[str, ...]) -> None:
+    def __init__(self, cloud: Cloud, estate: str, networks: tuple[str, ...], admin: Cloud | None = None) -> None:
         self.cloud = cloud
+        self.admin = admin or cloud
         self._estate = estate
         self._networks = networks
         """Names of the place's networks; the first holds the machines' cards."""
@@ -48,7 +49,7 @@ class OpenStackHand:
     def unplug(self, name, port):
         server = self.server(name)
         self.cloud.delete("compute", f"/servers/{server['id']}/os-interface/{port}")
-        self._until(lambda: port not in {each["id"] for each in self.ports(device_id=server["id"])})
+        self.until(lambda: port not in {each["id"] for each in self.ports(device_id=server["id"])})
 
     def set_autostart(self, name, *, autostart):
         self.note(name, **{AUTOSTART: "on" if autostart else "off"})
@@ -76,7 +77,7 @@ class OpenStackHand:
             **more,
         }
         made = self.cloud.post("compute", "/servers", {"server": body})["server"]
-        self._until(lambda: self._status(made["id"]) in {("ACTIVE", None), ("ERROR", None)})
+        self.until(lambda: self._status(made["id"]) in {("ACTIVE", None), ("ERROR", None)})
         return made["id"]
 
     def remove_foreign(self, name):
@@ -85,7 +86,7 @@ class OpenStackHand:
     def forget(self, name):
         server = self.server(name)
         self.cloud.delete("compute", f"/servers/{server['id']}")
-        self._until(lambda: self.cloud.find("compute", f"/servers/{server['id']}") is None)
+        self.until(lambda: self.cloud.find("compute", f"/servers/{server['id']}") is None)
 
     def disks(self):
         """Everything that takes room: images by content, servers and ports by name."""
@@ -166,6 +167,11 @@ class OpenStackHand:
         (found,) = self.cloud.every("network", "/networks", "networks", name=name)
         return found
 
+    def size(self, name):
+        """The size of a flavor by its name."""
+        found = self.cloud.every("compute", "/flavors/detail", "flavors")
+        return flavor_of(next(flavor for flavor in found if flavor["name"] == name)).size
+
     def flavor(self, size):
         found = exact((flavor_of(each) for each in self.cloud.every("compute", "/flavors/detail", "flavors")), size)
         if found is not None:
@@ -177,14 +183,14 @@ class OpenStackHand:
     def resize(self, name, size):
         server = self.server(name)
         self.cloud.post("compute", f"/servers/{server['id']}/action", {"resize": {"flavorRef": self.flavor(size)}})
-        self._until(lambda: self._status(server["id"]) == ("VERIFY_RESIZE", None))
+        self.until(lambda: self._status(server["id"]) == ("VERIFY_RESIZE", None))
         self.cloud.post("compute", f"/servers/{server['id']}/action", {"confirmResize": None})
-        self._until(lambda: self._status(server["id"]) in {("ACTIVE", None), ("SHUTOFF", None)})
+        self.until(lambda: self._status(server["id"]) in {("ACTIVE", None), ("SHUTOFF", None)})
 
     def _act(self, name, action, argument, status):
         server = self.server(name)
         self.cloud.post("compute", f"/servers/{server['id']}/action", {action: argument})
-        self._until(lambda: self._status(server["id"]) == (status, None))
+        self.until(lambda: self._status(server["id"]) == (status, None))
 
     def _status(self, server):
         found = self.cloud.get("compute", f"/servers/{server}")["server"]
@@ -194,7 +200,7 @@ class OpenStackHand:
         return next(i["id"] for i in self.cloud.every("image", "/images", "images") if i["status"] == "active")
 
     @staticmethod
-    def _until(holds, seconds=60):
+    def until(holds, seconds=60):
         deadline = time.monotonic() + seconds
         while not holds():
             assert time.monotonic() < deadline, "the cloud did not follow by hand"
