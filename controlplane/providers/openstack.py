@@ -58,7 +58,6 @@ class OpenStackProvider:
         self._host = host
         self._cloud = cloud
         self._estate = estate
-        self._preparing = threading.RLock()
         self._prepared: dict[Hashable, object] = {}
         self._machine_locks: dict[str, threading.RLock] = {}
         self._seen_running: set[str] = set()
@@ -71,7 +70,7 @@ class OpenStackProvider:
 
     def close(self) -> None:
         """Drop the connection, and what was learnt over it."""
-        with self._preparing:
+        with self._cloud.preparing:
             self._prepared.clear()
         self._cloud.close()
 
@@ -97,7 +96,7 @@ class OpenStackProvider:
 
     def ensure_network(self, network: PlannedNetwork) -> None:
         """The network of our project, or the one that the inventory names. Raises RefusedError for somebody else's."""
-        with self._cloud.errors(f"network {network.name}"), self._preparing:
+        with self._cloud.errors(f"network {network.name}"), self._cloud.preparing:
             openstack_network.ensure_network(self._cloud, network, estate=self._estate)
 
     def ensure_storage(self) -> None:
@@ -107,7 +106,7 @@ class OpenStackProvider:
 
     def ensure_image(self, image: PlannedImage) -> None:
         """Upload the base image unless it is there, whole and verified."""
-        with self._cloud.errors(f"image {image.id}"), self._preparing:
+        with self._cloud.errors(f"image {image.id}"), self._cloud.preparing:
             openstack_image.ensure_image(self._cloud, image)
 
     def ensure_machine(
@@ -315,8 +314,8 @@ class OpenStackProvider:
         return self._once(("group", name), lambda: ensure_server_group(self._cloud, name))
 
     def _once(self, key: Hashable, prepare: Callable[[], T]) -> T:
-        """What several machines share is looked at once while we are connected, and by one thread at a time."""
-        with self._preparing:
+        """What several machines share is looked at once while we are connected, and by one thread at a time, those of other pools too."""
+        with self._cloud.preparing:
             if key not in self._prepared:
                 self._prepared[key] = prepare()
             return cast("T", self._prepared[key])

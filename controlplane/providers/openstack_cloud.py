@@ -39,11 +39,17 @@ _PAGE = 1000
 """What Nova gives at most by default; a service with a lower limit of its own says where the next page is."""
 
 
+_SHARED: dict[tuple[str, str], threading.RLock] = {}
+"""By cloud and project. Names are not unique there, so two pools of one project must not look for a network and then both make it."""
+
+
 class Cloud:
     """One project of one cloud; opened at the first use, and safe to use from several threads."""
 
     def __init__(self, pool: CloudPool) -> None:
         self.pool = pool
+        self.preparing = _SHARED.setdefault((pool.cloud, pool.project), threading.RLock())
+        """Held while what several machines or pools share is looked for and made."""
         self._opening = threading.Lock()
         self._connection: openstack.connection.Connection | None = None
         self._counting = threading.Lock()
