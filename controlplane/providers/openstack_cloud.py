@@ -130,7 +130,7 @@ class Cloud:
         try:
             yield
         except ApiError as error:
-            raise error_of(error, f"{what} on {self.pool.uri}") from None
+            raise error_of(error, f"{what} on {self.pool.uri}", self._limits(error)) from None
         except (auth_errors.Unauthorized, sdk_errors.ForbiddenException) as error:
             raise RefusedError(
                 f"{what} on {self.pool.uri}: cloud {self.pool.cloud} refuses our credentials ({_first_line(error)}); "
@@ -152,6 +152,15 @@ class Cloud:
                 f"{what} on {self.pool.uri}: no answer ({_first_line(error)}); see that the service runs and can be reached, then "
                 "run again: what was done is found again"
             ) from None
+
+    def _limits(self, error: ApiError) -> Json:
+        """Neutron names the quota that is exhausted, but not its size; empty when it does not tell that either."""
+        if not (error.service == "network" and error.of_quota):
+            return {}
+        try:
+            return dict(self.get("network", f"/quotas/{self.project_id}/details")["quota"])
+        except (ApiError, auth_errors.ClientException):
+            return {}
 
     def _open(self) -> "openstack.connection.Connection":
         with self._opening:

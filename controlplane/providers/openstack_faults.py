@@ -5,6 +5,7 @@ Quotas are named with wanted, used and limit where the service tells them; a ser
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from requests import Response
@@ -35,12 +36,12 @@ class ApiError(Exception):
         return self.status in {403, 409, 413} and ("uota" in self.text or "exceed" in self.text)
 
 
-def error_of(error: ApiError, what: str) -> KasumiError:
-    """The failure as one of ours."""
+def error_of(error: ApiError, what: str, limits: Mapping[str, Any]) -> KasumiError:
+    """The failure as one of ours; `limits` are Neutron's quotas with what is used of them, as far as they could be asked."""
     name = _NAMES.get(error.service, error.service)
     said = f"{name} says {error.status}: {error.text}" + (f" ({error.request_id})" if error.request_id else "")
     if error.of_quota:
-        return KasumiError(f"{what}: {quota_text(error.text)}")
+        return KasumiError(f"{what}: {quota_text(error.text, limits)}")
     if error.status == 401:
         return RefusedError(f"{what}: {said}; see that the credentials in clouds.yaml are right and not expired")
     if error.status == 403:
@@ -58,7 +59,7 @@ def error_of(error: ApiError, what: str) -> KasumiError:
     return KasumiError(f"{what}: {said}")
 
 
-def quota_text(text: str) -> str:
+def quota_text(text: str, limits: Mapping[str, Any]) -> str:
     """Which quota, wanted, used, limit, and the next move."""
     move = "ask for more quota, or plan less there"
     found = _NOVA_QUOTA.search(text)
@@ -71,9 +72,13 @@ def quota_text(text: str) -> str:
         return f"{told}; {move}"
     found = _NEUTRON_QUOTA.search(text)
     if found is not None:
-        kinds = ", ".join(kind.strip(" '\"") for kind in found["what"].split(","))
-        return f"quota of {kinds}: wanted one more, none left; {move}"
+        kinds = [kind.strip(" '\"") for kind in found["what"].split(",")]
+        return "; ".join(f"quota of {kind}: wanted 1 more, {_of_limit(limits.get(kind))}" for kind in kinds) + f"; {move}"
     return f"{text}; {move}"
+
+
+def _of_limit(known: Any) -> str:
+    return f"{known['used']} of {known['limit']} used" if isinstance(known, dict) and "limit" in known else "none left"
 
 
 def fault_text(fault: dict[str, Any]) -> str:

@@ -17,6 +17,8 @@ from controlplane.providers.openstack_observe import in_pool, is_gone, state_of
 from controlplane.providers.protocol import MachineRef, Seed
 
 _LOOK_SECONDS = 0.5
+_BOOT_SECONDS = 1.0
+"""No server was seen to run sooner, and a look at one costs Nova a question to Neutron."""
 _LONGEST_LOOK_SECONDS = 3.0
 _SETTLE_SECONDS = 170.0
 """For one change; the caller's deadline for a machine is a little longer, and its text says less."""
@@ -91,6 +93,7 @@ def create_server(
         body["availability_zone"] = cloud.pool.zone
     hints = {"os:scheduler_hints": {"group": group}} if group else {}
     made = cloud.post("compute", "/servers", {"server": body, **hints})["server"]
+    time.sleep(_BOOT_SECONDS)
     return settled(cloud, made["id"], f"machine {ref.machine}: server {made['id']}")
 
 

@@ -153,6 +153,12 @@ class OpenStackHand:
             if group["name"].startswith(f"kasumi-{self._estate}-"):
                 self.cloud.delete("network", f"/security-groups/{group['id']}")
 
+    def rules(self):
+        """Name of the group and id of each rule of our estate's security groups."""
+        groups = self.cloud.every("network", "/security-groups", "security_groups")
+        ours = [group for group in groups if group["name"].startswith(f"kasumi-{self._estate}-")]
+        return {(group["name"], rule["id"]) for group in ours for rule in group["security_group_rules"]}
+
     def server(self, name):
         (found,) = [server for server in self.servers() if server["name"] == name]
         return found

@@ -6,9 +6,11 @@ from hashlib import sha256
 
 import pytest
 
+from controlplane.errors import RefusedError
 from controlplane.model.cloud import cloud_pool
-from controlplane.model.estate import StoragePool
+from controlplane.model.estate import Service, StoragePool
 from controlplane.model.plan import PlannedImage, PlannedNetwork
+from controlplane.model.resources import Resources
 from controlplane.providers.opening import open_provider
 from controlplane.providers.openstack_cloud import Cloud
 from tests.openstack.openstack_hand import OpenStackHand
@@ -92,3 +94,58 @@ class TestNetworks(NetworkContract):
 
 class TestImages(ImageContract):
     pass
+
+
+@pytest.fixture
+def clean(place):
+    yield place
+    place.clear()
+
+
+def test_a_look_costs_the_same_whatever_there_is(clean):
+    def requests():
+        return {use.service: use.requests for use in clean.provider.observe().api_use}
+
+    clean.provider.observe()
+    empty = requests()
+    for _ in range(2):
+        clean.hand.boot(clean.machine().id, Resources(vcpus=1, memory_mib=64, disk_gib=0))
+    assert requests() == empty == {"compute": 2, "network": 3, "placement": 1}
+
+
+def test_security_groups_are_repaired_and_otherwise_left_alone(clean):
+    machine = clean.machine(services=(Service(name="web", port=443),))
+    clean.ensure(machine)
+    before = clean.hand.rules()
+    names = {name for name, _ in before}
+    assert names == {f"kasumi-{clean.estate}-zone-a", f"kasumi-{clean.estate}-tcp-443"}
+    other = clean.again()
+    clean.provider, first = other, clean.provider
+    clean.ensure(machine)
+    assert clean.hand.rules() == before
+    clean.hand.cloud.delete("network", f"/security-group-rules/{min(rule for _, rule in before)}")
+    third = clean.again()
+    clean.provider = third
+    clean.ensure(machine)
+    assert len(clean.hand.rules()) == len(before)
+    clean.provider = first
+    for provider in (other, third):
+        provider.close()
+
+
+def test_a_size_that_no_flavor_has_takes_the_nearest_or_is_refused(clean):
+    machine = clean.machine(size=Resources(vcpus=1, memory_mib=333, disk_gib=1))
+    made, uri = clean.provider, clean.hand.cloud.pool.uri
+    try:
+        clean.provider = open_provider("cloud1", uri.replace("make", "exact"), POOL, estate=clean.estate)
+        with pytest.raises(RefusedError, match="wanted a flavor of 1 vCPU, 333 MiB, 1 GiB, found none"):
+            clean.ensure(machine)
+        clean.provider = open_provider("cloud1", uri.replace("make", "nearest"), POOL, estate=clean.estate)
+        clean.ensure(machine)
+        seen = clean.seen(machine)
+        assert seen.made_for == machine.size
+        assert seen.memory_mib >= 333
+        clean.ensure(machine)
+        assert clean.seen(machine) == seen
+    finally:
+        clean.provider = made

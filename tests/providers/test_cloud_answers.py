@@ -158,14 +158,18 @@ def test_flavors_exact_and_nearest():
 
 def test_quota_of_nova_names_each_wanted_used_and_limit():
     said = "Quota exceeded for cores, ram: Requested 4, 8192, but already used 18, 40960 of 20, 51200 cores, ram"
-    assert quota_text(said) == (
+    assert quota_text(said, {}) == (
         "quota of cores: wanted 4 more, 18 of 20 used; quota of ram: wanted 8192 more, 40960 of 51200 used; "
         "ask for more quota, or plan less there"
     )
 
 
 def test_quota_of_neutron_is_named():
-    assert "quota of port: wanted one more, none left" in quota_text("Quota exceeded for resources: ['port'].")
+    said = "Quota exceeded for resources: ['port']."
+    assert quota_text(said, {"port": {"used": 500, "limit": 500, "reserved": 0}}).startswith(
+        "quota of port: wanted 1 more, 500 of 500 used; "
+    )
+    assert "quota of port: wanted 1 more, none left" in quota_text(said, {})
 
 
 def answer(status, body, service="compute"):
@@ -173,7 +177,7 @@ def answer(status, body, service="compute"):
     response.status_code = status
     response._content = body.encode()
     response.headers["x-openstack-request-id"] = "req-1"
-    return error_of(ApiError(service, "POST", "/x", response), "machine web1 on openstack://west")
+    return error_of(ApiError(service, "POST", "/x", response), "machine web1 on openstack://west", {})
 
 
 @pytest.mark.parametrize(
