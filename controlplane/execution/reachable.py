@@ -105,7 +105,7 @@ def _look(provider: Provider, target: HostTarget, machine: PlannedMachine, keys:
     known = KnownHosts(keys.known_hosts)
     ref = MachineRef(estate=target.estate, machine=machine.id, uuid=machine.uuid)
     found = with_deadline(
-        lambda: provider.ssh_host_keys(ref), seconds=_AGENT_SECONDS, what=f"guest agent of {machine.id} on {target.id}"
+        lambda: provider.ssh_host_keys(ref), seconds=_AGENT_SECONDS, what=f"host keys of {machine.id} on {target.id}"
     )
     if found:
         learned = known.learn(owner, found, address=address, accept=machine.id in keys.accept)
@@ -115,5 +115,5 @@ def _look(provider: Provider, target: HostTarget, machine: PlannedMachine, keys:
             reached.accepted.add(machine.id)
             say(f"{machine.id}: changed ssh host key accepted as you said")
     elif not known.knows(owner, address=address):
-        return f"its guest agent on {target.id} does not tell its ssh host keys yet"
+        return f"{target.id} does not tell its ssh host keys yet (guest agent or console)"
     return ssh_problem(address)

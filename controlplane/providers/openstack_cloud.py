@@ -34,6 +34,9 @@ _MOST_WAIT_SECONDS = 30
 _TIMES_ASKED = 6
 _TIMEOUT_SECONDS = 60.0
 """For one answer, where clouds.yaml has no `api_timeout`."""
+_AWAY = frozenset({502, 503, 504})
+_AGAIN_SECONDS = (0.5, 2.0)
+"""A service that was restarted, or that found Keystone restarted, says so to its first caller."""
 _LINES = 16
 _PAGE = 1000
 """What Nova gives at most by default; a service with a lower limit of its own says where the next page is."""
@@ -106,7 +109,21 @@ class Cloud:
         return found
 
     def call(self, service: str, method: str, path: str, **options: Any) -> Response:
-        """One request. Raises ApiError for an answer that says no, keystoneauth's errors when there is no answer."""
+        """One request. Raises ApiError for an answer that says no, keystoneauth's errors when there is no answer.
+
+        What only reads is asked again when the service, or the proxy before it, says that it is not there right now.
+        """
+        pauses = _AGAIN_SECONDS if method == "GET" else ()
+        for pause in (*pauses, None):
+            try:
+                return self._call_once(service, method, path, options)
+            except ApiError as error:
+                if pause is None or error.status not in _AWAY:
+                    raise
+                time.sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _call_once(self, service: str, method: str, path: str, options: Mapping[str, Any]) -> Response:
         adapter = getattr(self._open(), service)
         began, well = time.monotonic(), False
         try:
