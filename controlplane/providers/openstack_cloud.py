@@ -113,15 +113,14 @@ class Cloud:
 
         What only reads is asked again when the service, or the proxy before it, says that it is not there right now.
         """
-        pauses = _AGAIN_SECONDS if method == "GET" else ()
-        for pause in (*pauses, None):
+        for pause in _AGAIN_SECONDS if method == "GET" else ():
             try:
                 return self._call_once(service, method, path, options)
             except ApiError as error:
-                if pause is None or error.status not in _AWAY:
+                if error.status not in _AWAY:
                     raise
-                time.sleep(pause)
-        raise AssertionError("the last attempt returns or raises")
+            time.sleep(pause)
+        return self._call_once(service, method, path, options)
 
     def _call_once(self, service: str, method: str, path: str, options: Mapping[str, Any]) -> Response:
         adapter = getattr(self._open(), service)
