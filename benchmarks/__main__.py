@@ -3,7 +3,7 @@
 import runpy
 import sys
 
-ALL = ("inventory_load", "ledger_import", "planning_scale", "observe", "scrape", "apply_rate", "ansible_push")
+ALL = ("inventory_load", "ledger_import", "planning_scale", "observe", "scrape", "apply_rate", "cloud_apply", "ansible_push")
 
 
 def main() -> None:

@@ -171,7 +171,7 @@ def test_an_exhausted_quota_names_itself(world):
         done = world.kasumi("reconcile", "--once", code=1)
         assert "quota of instances: wanted 1 more" in done.stderr + done.stdout
     finally:
-        admin.put("compute", f"/os-quota-sets/{project}", {"quota_set": {"instances": 100}})
+        admin.delete("compute", f"/os-quota-sets/{project}")
     repaired(world)
 
 
