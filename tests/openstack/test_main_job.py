@@ -130,9 +130,9 @@ def test_nova_killed_in_the_middle_of_a_create_makes_nothing_twice(world, second
     process = world.start("reconcile", "--once")
     process.stderr.readline()
     time.sleep(seconds)
-    faults.kill("nova")
+    faults.kill("nova-api")
     process.communicate()
-    faults.start("nova")
+    faults.start("nova-api")
     repaired(world)
 
 
