@@ -3,7 +3,17 @@
 import runpy
 import sys
 
-ALL = ("inventory_load", "ledger_import", "planning_scale", "assessment", "observe", "scrape", "apply_rate", "ansible_push")
+ALL = (
+    "inventory_load",
+    "ledger_import",
+    "planning_scale",
+    "assessment",
+    "observe",
+    "scrape",
+    "apply_rate",
+    "cloud_apply",
+    "ansible_push",
+)
 
 
 def main() -> None:

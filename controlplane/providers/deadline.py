@@ -31,4 +31,6 @@ def with_deadline(call: Callable[[], T], *, seconds: float, what: str) -> T:
         raise failure[0]
     if result:
         return result[0]
-    raise UnreachableError(f"{what}: no answer within {seconds:g} s; look at the host's libvirtd and network, then run again")
+    raise UnreachableError(
+        f"{what}: no answer within {seconds:g} s; look at the host's libvirtd (or the cloud's services) and network, then run again"
+    )

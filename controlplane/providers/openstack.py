@@ -23,7 +23,7 @@ from controlplane.providers.openstack_cloud import Cloud, Json
 from controlplane.providers.openstack_faults import ApiError
 from controlplane.providers.openstack_flavor import Choice, choose_flavor
 from controlplane.providers.openstack_group import ensure_server_group
-from controlplane.providers.openstack_mark import AUTOSTART, MADE_FOR, PLAN, made_for, metadata
+from controlplane.providers.openstack_mark import AUTOSTART, MADE_FOR, PLAN, made_for, made_for_text, metadata
 from controlplane.providers.openstack_observe import capacity_of, listing, machines_of, networks_of, quotas_of, state_of
 from controlplane.providers.openstack_port import ensure_port, plug, ports_of, unplug
 from controlplane.providers.openstack_server import (
@@ -231,7 +231,7 @@ class OpenStackProvider:
             image=image_id,
             flavor=choice.flavor.id,
             ports=[port["id"] for port in ports],
-            metadata=metadata(machine, estate=self._estate, plan=plan, flavor=choice.flavor.name),
+            metadata=metadata(machine, estate=self._estate, plan=plan, zone=self._cloud.pool.zone, flavor=choice.flavor.name),
             seed=seed,
             group=group,
         )
@@ -254,7 +254,7 @@ class OpenStackProvider:
             choice = self._fitting(server, machine)
             if choice.flavor.name != before:
                 server = resize_server(self._cloud, server, choice.flavor.id, choice.flavor.name, what)
-            noted |= {PLAN: plan, MADE_FOR: metadata(machine, estate="", plan="", flavor=choice.flavor.name)[MADE_FOR]}
+            noted |= {PLAN: plan, MADE_FOR: made_for_text(machine.size, choice.flavor.name)}
             told = choice.note
         if self._connect(ref, server, machine, names):
             noted |= {PLAN: plan}

@@ -13,21 +13,28 @@ from controlplane.model.resources import Resources
 
 ESTATE, MACHINE, UUID, PLAN = "kasumi_estate", "kasumi_machine", "kasumi_uuid", "kasumi_plan"
 AUTOSTART = "kasumi_autostart"
+ZONE = "kasumi_zone"
+"""The zone it was asked for: a server that no hypervisor took has none of its own."""
 MADE_FOR = "kasumi_made_for"
 """`VCPUS/MIB/GIB/FLAVOR`: the size that was asked for and the flavor that was taken for it."""
 
 
-def metadata(machine: PlannedMachine, *, estate: str, plan: str, flavor: str) -> dict[str, str]:
+def metadata(machine: PlannedMachine, *, estate: str, plan: str, zone: str, flavor: str) -> dict[str, str]:
     """What a server of ours carries."""
-    size = machine.size
     return {
         ESTATE: estate,
         MACHINE: machine.id,
         UUID: machine.uuid,
         PLAN: plan,
         AUTOSTART: "on" if machine.autostart else "off",
-        MADE_FOR: f"{size.vcpus}/{size.memory_mib}/{size.disk_gib}/{flavor}",
+        ZONE: zone,
+        MADE_FOR: made_for_text(machine.size, flavor),
     }
+
+
+def made_for_text(size: Resources, flavor: str) -> str:
+    """How the size asked for and the flavor taken for it are noted."""
+    return f"{size.vcpus}/{size.memory_mib}/{size.disk_gib}/{flavor}"
 
 
 def mark_of(found: Mapping[str, str]) -> Mark | None:

@@ -25,7 +25,7 @@ from controlplane.model.observed import (
 from controlplane.model.resources import Resources, total
 from controlplane.providers.openstack_cloud import Cloud, Json
 from controlplane.providers.openstack_faults import ApiError
-from controlplane.providers.openstack_mark import AUTOSTART, UUID, estate_mark, is_marked, made_for, mark_of
+from controlplane.providers.openstack_mark import AUTOSTART, UUID, ZONE, estate_mark, is_marked, made_for, mark_of
 
 _STATES = {
     "ACTIVE": PowerState.RUNNING,
@@ -65,10 +65,10 @@ def listing(cloud: Cloud) -> Listing:
 
 
 def in_pool(server: Json, zone: str) -> bool:
-    """True for a server that is there and of this zone; one without a zone has no host yet and may be anybody's."""
+    """True for a server that is there and of this zone, or was asked for there and has none, as no hypervisor took it."""
     if is_gone(server):
         return False
-    return not zone or server.get("OS-EXT-AZ:availability_zone") in {zone, "", None}
+    return not zone or (server.get("OS-EXT-AZ:availability_zone") or server["metadata"].get(ZONE, zone)) == zone
 
 
 def is_gone(server: Json) -> bool:

@@ -71,7 +71,7 @@ class HostWatch:
             waited = now - standing.began
             standing = replace(
                 standing, up=False, duration_seconds=waited,
-                error=f"no answer within {self._deadline_seconds:g} s; look at the host's libvirtd and network",
+                error=f"no answer within {self._deadline_seconds:g} s; look at the host's libvirtd (or the cloud's services) and network",
             )  # fmt: skip
         return HostView(
             id=self.target.id, pool=self.target.pool.name, site=site, up=standing.up, error=standing.error,

@@ -2,17 +2,19 @@
 
 import secrets
 import subprocess
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
 
-from controlplane.errors import RefusedError
+from controlplane.errors import KasumiError, RefusedError
 from controlplane.model.cloud import cloud_pool
 from controlplane.model.estate import Service, StoragePool
 from controlplane.model.plan import PlannedImage, PlannedNetwork
 from controlplane.model.resources import Resources
 from controlplane.providers.opening import open_provider
 from controlplane.providers.openstack_cloud import Cloud
+from lab.openstack import layout
 from tests.openstack.openstack_hand import OpenStackHand
 from tests.providers.contract import CardContract, ImageContract, MachineContract, NetworkContract, Place
 
@@ -149,3 +151,41 @@ def test_a_size_that_no_flavor_has_takes_the_nearest_or_is_refused(clean):
         assert clean.seen(machine) == seen
     finally:
         clean.provider = made
+
+
+def test_a_zone_has_the_room_of_its_own_hypervisors(clean):
+    cloud = clean.hand.cloud.pool.cloud
+    found = {}
+    for zone in ("", "/az1", "/az2"):
+        provider = open_provider("cloud1", f"openstack://{cloud}{zone}", POOL, estate=clean.estate)
+        found[zone] = provider.observe()
+        provider.close()
+    assert {look.capacity.basis for look in found.values()} == {"quota and placement"}
+    assert found["/az1"].disk_free_gib <= len(layout.ZONES["az1"]) * layout.COMPUTE_DISK_GIB
+    assert found["/az1"].disk_free_gib + found["/az2"].disk_free_gib == found[""].disk_free_gib
+
+
+def test_a_network_that_the_inventory_names_is_used_as_it_is(clean):
+    name = f"{clean.estate}-theirs"
+    clean.hand.make_other_network(name)
+    wanted = PlannedNetwork(host="cloud1", network="theirs", name=name, bridge=name)
+    own = clean.networks
+    try:
+        clean.provider.ensure_network(wanted)
+        machine = clean.machine()
+        machine = replace(machine, nics=(replace(machine.nics[0], network="theirs"),))
+        clean.networks = (wanted,)
+        with pytest.raises(KasumiError, match=f"network {name} .*wanted a subnet with 192.0.2..*, found none; correct the cidr"):
+            clean.ensure(machine)
+        body = {"network_id": clean.hand.network(name)["id"], "cidr": "192.0.2.0/24", "ip_version": 4}
+        clean.hand.cloud.post("network", "/subnets", {"subnet": body})
+        clean.ensure(machine)
+        assert [(nic.network, nic.mac) for nic in clean.seen(machine).nics] == [(name, machine.nics[0].mac)]
+        (seen,) = [network for network in clean.provider.observe().networks if network.name == name]
+        assert seen.bridge == name
+        clean.clear()
+    finally:
+        clean.networks = own
+        clean.hand.remove_network(name)
+    with pytest.raises(KasumiError, match=f"wanted one network named {name}, found 0"):
+        clean.provider.ensure_network(wanted)

@@ -130,9 +130,9 @@ def test_nova_killed_in_the_middle_of_a_create_makes_nothing_twice(world, second
     process = world.start("reconcile", "--once")
     process.stderr.readline()
     time.sleep(seconds)
-    faults.kill("nova")
+    faults.kill("nova-api")
     process.communicate()
-    faults.start("nova")
+    faults.start("nova-api")
     repaired(world)
 
 
@@ -171,7 +171,7 @@ def test_an_exhausted_quota_names_itself(world):
         done = world.kasumi("reconcile", "--once", code=1)
         assert "quota of instances: wanted 1 more" in done.stderr + done.stdout
     finally:
-        admin.put("compute", f"/os-quota-sets/{project}", {"quota_set": {"instances": 100}})
+        admin.delete("compute", f"/os-quota-sets/{project}")
     repaired(world)
 
 

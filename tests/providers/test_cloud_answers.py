@@ -109,7 +109,10 @@ def test_a_pool_is_a_zone_and_what_has_no_host_yet():
     assert in_pool(server(), "")
     assert in_pool(server(), "az1")
     assert not in_pool(server(), "az2")
-    assert in_pool(server(**{"OS-EXT-AZ:availability_zone": ""}), "az2")
+    nowhere = server(**{"OS-EXT-AZ:availability_zone": ""}, metadata=NOTED | {"kasumi_zone": "az2"})
+    assert in_pool(nowhere, "az2")
+    assert not in_pool(nowhere, "az1")
+    assert in_pool(server(**{"OS-EXT-AZ:availability_zone": None}, metadata={}), "az2")
     assert not in_pool(server(status="SOFT_DELETED"), "")
 
 
