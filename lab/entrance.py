@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from controlplane.errors import ExitCode, KasumiError
 from lab import layout, ownership
-from lab.layout import MOF_FILES, PENSION
+from lab.layout import LEGACY_SERVERS, PENSION
 
 
 def names() -> dict[str, str]:
     """Addresses of everything that lets us in, by name."""
     found = {host.name: host.address for host in layout.hosts(ownership.shared_hosts() or layout.DEFAULT_HOSTS)}
-    return found | {server.name: server.address for server in (MOF_FILES, PENSION)}
+    return found | {server.name: server.address for server in (*LEGACY_SERVERS, PENSION)}
 
 
 def enter(name: str, command: Sequence[str]) -> None:

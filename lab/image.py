@@ -68,12 +68,13 @@ def ensure_cache() -> Path:
     if (done / IMAGE).exists():
         return done
     layout.cache().mkdir(parents=True, exist_ok=True)
-    with _one_build():
+    with one_build():
         return done if (done / IMAGE).exists() else _build_into(done)
 
 
 @contextmanager
-def _one_build() -> Iterator[None]:
+def one_build() -> Iterator[None]:
+    """Hold the lock of the cache: one build at a time."""
     folder = os.open(layout.cache(), os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lab import layout
 from lab.command import run
-from lab.layout import MOF_FILES, PENSION, Host
+from lab.layout import LEGACY_SERVERS, MOJ_ARCHIVE, MOJ_WEB, PENSION, Host
 
 CONFIG = """\
 {aliases}
@@ -30,6 +30,11 @@ Host {name} {address}
     BatchMode yes
 """
 
+BEHIND = """\
+Host {name} {address}
+    ProxyCommand ssh -F {home}/config -W %h:%p {jump}
+"""
+
 
 def ensure(hosts: Sequence[Host]) -> bool:
     """Keys, known_hosts and config for these hosts and the legacy servers; says whether anything was made. May be repeated."""
@@ -37,13 +42,14 @@ def ensure(hosts: Sequence[Host]) -> bool:
     (home / "host-keys").mkdir(parents=True, exist_ok=True)
     home.chmod(0o700)
     servers = [(host.name, host.address) for host in hosts]
-    servers += [(server.name, server.address) for server in (MOF_FILES, PENSION)]
+    servers += [(server.name, server.address) for server in (*LEGACY_SERVERS, PENSION)]
     made = _generate(home / "id_ed25519", "kasumi-lab")
     for name, _ in servers:
         made = _generate(host_key(name), name) or made
     known = "".join(f"{name},{address} {_public(name)}\n" for name, address in servers)
     made = write(home / "known_hosts", known) or made
     aliases = "".join(ALIAS.format(name=name, address=address, home=home) for name, address in servers)
+    aliases += BEHIND.format(name=MOJ_ARCHIVE.name, address=MOJ_ARCHIVE.address, home=home, jump=MOJ_WEB.address)
     management = (
         ALIAS.format(name="", address="10.77.0.*", home=home).replace("    HostName 10.77.0.*\n", "").replace("Host  ", "Host ")
     )

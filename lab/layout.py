@@ -43,7 +43,10 @@ MANAGEMENT = Network(name="management", tag="mg", prefix="10.77.0")
 SHARED = Network(name="shared", tag="sh", prefix="10.77.10")
 MHLW = Network(name="mhlw", tag="ml", prefix="10.77.20")
 MOF = Network(name="mof", tag="mf", prefix="10.77.30")
+MOJ = Network(name="moj", tag="mj", prefix="10.77.40")
 NETWORKS = (MANAGEMENT, SHARED, MHLW, MOF)
+LEGACY_NETWORKS = (MOJ,)
+"""Networks of a ministry's own, which no shared host carries."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +74,12 @@ class Server:
 
 OLD_HOST = Host(name="old1", address="10.77.0.61", uuid="6b61735d-6c61-4062-8d6f-0000000000a1")
 MOF_FILES = Server(name="mof-files", address="10.77.30.21", network=MOF)
-MOF_FILES_NAMESPACE = NAMESPACE_PREFIX + MOF_FILES.name
+MOJ_WEB = Server(name="moj-web", address="10.77.40.21", network=MOJ)
+MOJ_DB = Server(name="moj-db", address="10.77.40.22", network=MOJ)
+MOJ_KIOSK = Server(name="moj-kiosk", address="10.77.40.23", network=MOJ)
+MOJ_ARCHIVE = Server(name="moj-archive", address="10.77.41.21", network=Network(name="moj-inner", tag="mi", prefix="10.77.41"))
+"""Behind moj-web: no other way leads to its network."""
+LEGACY_SERVERS = (MOF_FILES, MOJ_DB, MOJ_WEB, MOJ_ARCHIVE, MOJ_KIOSK)
 PENSION = Server(name="mhlw-pension", address="10.77.20.21", network=MHLW)
 PENSION_MAC = "52:54:00:77:20:21"
 

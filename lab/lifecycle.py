@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from controlplane.errors import ExitCode, KasumiError
-from lab import acceleration, hosts, image, keys, layout, mof_files, namespaces, network, ownership, pension, processes
-from lab.layout import MOF_FILES, OLD_HOST, PENSION, Host
+from lab import acceleration, hosts, image, keys, layout, legacy, namespaces, network, ownership, pension, processes, roots
+from lab.layout import OLD_HOST, PENSION, Host
 from lab.progress import step
 
 
@@ -27,6 +27,7 @@ def up(*, shared: int | None = None, wait: bool = True) -> None:
         with step("image") as note:
             image.ensure_image()
             note(f"ready, recipe {image.recipe_digest()}")
+        roots.ensure()
         with step("acceleration") as note:
             note(acceleration.word())
         ownership.remember_shared_hosts(count)
@@ -37,7 +38,7 @@ def up(*, shared: int | None = None, wait: bool = True) -> None:
             if network.ensure_fabric():
                 note("made")
         jobs = [partial(_bring_host, host, everybody, wait) for host in (OLD_HOST, *everybody[:-1])]
-        _together([*jobs, partial(_bring_mof_files, wait)])
+        _together([*jobs, partial(_bring_legacy, wait)])
         if wait:
             with step(f"guest {PENSION.name}") as note:
                 note(pension.await_answer())
@@ -94,7 +95,7 @@ def _wanted_hosts(shared: int | None) -> int:
 def _refuse_foreign(everybody: tuple[Host, ...]) -> None:
     # All of them before the first is made: a refusal must leave nothing half done.
     network.refuse_foreign_uplink()
-    for name in (layout.FABRIC, layout.MOF_FILES_NAMESPACE, *(host.namespace for host in everybody)):
+    for name in (layout.FABRIC, *(one.namespace for one in legacy.ALL), *(host.namespace for host in everybody)):
         namespaces.refuse_foreign(f"network namespace {name}", namespaces.whose(name))
 
 
@@ -110,12 +111,14 @@ def _bring_host(host: Host, everybody: tuple[Host, ...], wait: bool) -> None:
             note(f"made {', '.join(made)}" if made else "as wanted")
 
 
-def _bring_mof_files(wait: bool) -> None:
-    with step(f"server {MOF_FILES.name}") as note:
-        made = mof_files.ensure()
-        if wait:
-            mof_files.await_answer()
-        note(f"made or started {', '.join(made)}" if made else "as wanted")
+def _bring_legacy(wait: bool) -> None:
+    """One after the other: each takes a second, and one stands behind another."""
+    for one in legacy.ALL:
+        with step(f"server {one.server.name}") as note:
+            made = one.ensure()
+            if wait:
+                one.await_answer()
+            note(f"made or started {', '.join(made)}" if made else "as wanted")
 
 
 def _together(jobs: Sequence[Callable[[], None]]) -> None:

@@ -7,7 +7,7 @@ import os
 
 from lab import layout, namespaces
 from lab.command import run
-from lab.layout import NETWORKS, Host, Network, Server
+from lab.layout import LEGACY_NETWORKS, NETWORKS, Host, Network, Server
 
 
 def ensure_fabric() -> bool:
@@ -18,7 +18,7 @@ def ensure_fabric() -> bool:
     made = namespaces.ensure(layout.FABRIC)
     wires = _interfaces(layout.FABRIC)
     commands = []
-    for network in NETWORKS:
+    for network in (*NETWORKS, *LEGACY_NETWORKS):
         if network.bridge not in wires:
             made = True
             commands.append(f"link add {network.bridge} type bridge forward_delay 0")
@@ -99,6 +99,18 @@ def ensure_server(server: Server, namespace: str) -> bool:
             f"route replace default via {server.network.gateway}",
         ],
     )
+    return made
+
+
+def ensure_behind(server: Server, namespace: str, gate: str) -> bool:
+    """A server with one wire, to the namespace of another that routes nothing: only by logging in there is it reached."""
+    made = namespaces.ensure(namespace)
+    if "eth0" not in _interfaces(namespace):
+        made = True
+        old = ["link delete eth1"] if "eth1" in _interfaces(gate) else []
+        _batch(gate, [*old, f"link add eth1 type veth peer name eth0 netns {namespace}"])
+    _batch(gate, [f"address replace {server.network.gateway}/24 dev eth1", "link set eth1 up"])
+    _batch(namespace, [f"address replace {server.address}/24 dev eth0", "link set eth0 up"])
     return made
 
 

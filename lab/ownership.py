@@ -34,6 +34,8 @@ PACKAGES = {
     "debugfs": "e2fsprogs",
     "grub-mkimage": "grub-common",
     "sshd": "openssh-server",
+    "busybox": "busybox-static",
+    "dropbear": "dropbear-bin",
     "ssh": "openssh-client",
     "curl": "curl",
 }

@@ -3,8 +3,9 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from lab import hosts, layout, mof_files, namespaces, ownership, pension
-from lab.layout import FABRIC, MOF_FILES, OLD_HOST, PENSION, Host
+from lab import hosts, layout, legacy, namespaces, ownership, pension
+from lab.layout import FABRIC, OLD_HOST, PENSION, Host
+from lab.legacy import Legacy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +28,8 @@ def pieces() -> list[Piece]:
     everybody = layout.hosts(ownership.shared_hosts())
     with ThreadPoolExecutor(max_workers=8) as pool:
         found = list(pool.map(_host, everybody))
-        guest, server = pool.submit(_pension), pool.submit(_mof_files)
-    return [_image(), _fabric(), *found, server.result(), guest.result()]
+        guest, servers = pool.submit(_pension), pool.map(_legacy, legacy.ALL)
+    return [_image(), _fabric(), *found, *servers, guest.result()]
 
 
 def acceleration() -> str | None:
@@ -74,23 +75,23 @@ def _host(host: Host) -> Piece:
     )
 
 
-def _mof_files() -> Piece:
-    process, dead = mof_files.find(), mof_files.missing_services()
+def _legacy(one: Legacy) -> Piece:
+    process, dead = one.find(), one.missing_services()
     if process is None or dead:
         return Piece(
-            name=MOF_FILES.name,
+            name=one.server.name,
             kind="server",
             state="broken",
-            address=MOF_FILES.address,
+            address=one.server.address,
             detail=f"not running: {', '.join(dead)}",
         )
-    good, text = mof_files.answers()
-    detail = ", ".join(mof_files.SERVICES) if good else text
+    good, text = one.answers()
+    detail = ", ".join(one.services) if good else text
     return Piece(
-        name=MOF_FILES.name,
+        name=one.server.name,
         kind="server",
         state="up" if good else "silent",
-        address=MOF_FILES.address,
+        address=one.server.address,
         pid=process.pid,
         detail=detail,
     )

@@ -295,10 +295,12 @@ def _start(transport: paramiko.Transport, door: Door, deadline: float) -> None:
     transport.banner_timeout = _left(deadline)
     try:
         transport.start_client(timeout=_left(deadline))
+        if not transport.initial_kex_done:  # it gives up waiting without a word
+            raise NotIn(Answer.TIMED_OUT, f"{door.shown}: does not speak ssh, or too slowly")
     except paramiko.SSHException as error:
         late = time.monotonic() >= deadline
         words = str(error) or type(error).__name__
-        if late or "banner" in words.lower() or "Timeout" in words:
+        if late or any(sign in words for sign in ("banner", "protocol version", "Timeout")):
             raise NotIn(Answer.TIMED_OUT if late else Answer.UNREACHABLE, f"{door.shown}: does not speak ssh: {words}") from None
         raise NotIn(Answer.FAILED, f"{door.shown}: no agreement with its ssh server: {words}") from None
     except (OSError, EOFError) as error:

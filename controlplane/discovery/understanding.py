@@ -17,7 +17,7 @@ from controlplane.model.facts import CATALOGUE, Answer, Fact, ProbeAnswer, Sourc
 
 _KILLED, _NOT_THERE = 137, 127
 _SUDO_SAYS = re.compile(
-    r"(?m)^(?:sudo: .*|sorry, .*|.* is not (?:allowed to execute|in the sudoers file).*|.*command not found: sudo.*)$"
+    r"(?m)^(?:sudo: .*|sorry, .*|.* is not (?:allowed to execute|in the sudoers file).*|.*\bsudo: (?:command )?not found.*)$"
 )
 _EXACT_SECONDS, _WHOLE_SECONDS = 0.001, 1.0
 

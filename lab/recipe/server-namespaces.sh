@@ -19,6 +19,7 @@ fi
 install -d -m 0700 "$root/root/.ssh"
 install -m 0600 "$home/keys/authorized_keys" "$root/root/.ssh/authorized_keys"
 install -m 0600 "$home/keys/host_key" "$root/etc/ssh/ssh_host_ed25519_key"
+[ ! -e "$home/init" ] || install -m 0755 "$home/init" "$root$init"
 
 # A dead server cannot have left running services behind.
 mount -t tmpfs -o mode=0755 tmpfs "$root/run"

@@ -33,7 +33,7 @@ def test_more_hosts_than_addresses_are_refused(count):
 def test_interface_names_fit_the_kernel():
     names = [network.bridge for network in layout.NETWORKS] + [f"up-{network.name}" for network in layout.NETWORKS]
     names += [f"{host.name}.{network.tag}" for host in layout.hosts(50) for network in layout.NETWORKS]
-    names += [f"{layout.MOF_FILES.name}.{layout.MOF.tag}"]
+    names += [f"{server.name}.{server.network.tag}" for server in layout.LEGACY_SERVERS]
     assert max(len(name) for name in names) <= 15
 
 
@@ -64,6 +64,10 @@ def test_every_server_has_a_known_host_key():
         "hv2,10.77.0.12",
         "old1,10.77.0.61",
         "mof-files,10.77.30.21",
+        "moj-db,10.77.40.22",
+        "moj-web,10.77.40.21",
+        "moj-archive,10.77.41.21",
+        "moj-kiosk,10.77.40.23",
         "mhlw-pension,10.77.20.21",
     ]
 

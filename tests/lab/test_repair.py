@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from controlplane.errors import RefusedError
-from lab import hosts, layout, lifecycle, mof_files, namespaces, pension, processes
+from lab import hosts, layout, legacy, lifecycle, namespaces, pension, processes
 from lab.command import run
 from lab.namespaces import NAMED
 from lab.processes import living, namespace_id
@@ -36,7 +36,7 @@ def test_a_killed_daemon_comes_back_and_its_guest_lives_on(daemon):
 def test_a_killed_service_of_the_file_server_comes_back():
     kill(next(process.pid for process in living() if process.command == "vsftpd"))
     lifecycle.up(wait=False)
-    mof_files.await_answer()
+    legacy.MOF_FILES.await_answer()
 
 
 def test_a_killed_guest_is_started_again():
@@ -101,7 +101,7 @@ def test_down_leaves_nothing_and_does_not_touch_what_is_foreign(capsys):
 
     lifecycle.up(wait=False)
     # A name lost while the processes live, and a host that died: `down` finds both.
-    run(["ip", "netns", "delete", layout.MOF_FILES_NAMESPACE])
+    run(["ip", "netns", "delete", legacy.MOF_FILES.namespace])
     processes.end({namespace_id(NAMED / layout.shared_host(1).namespace)})
     assert lifecycle.down()
     assert seen_from_outside() == empty

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from controlplane.errors import RefusedError
-from lab import hosts, layout, lifecycle, mof_files, namespaces, ownership, pension, status
+from lab import hosts, layout, legacy, lifecycle, namespaces, ownership, pension, status
 from lab.command import attempt, run
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.usefixtures("running_lab")]
@@ -21,7 +21,7 @@ def test_every_piece_is_up():
         "debian-12": "ready",
         "fabric": "up",
         **{host.name: "up" for host in layout.hosts(ownership.shared_hosts())},
-        "mof-files": "up",
+        **{server.name: "up" for server in layout.LEGACY_SERVERS},
         "mhlw-pension": "up",
     }
 
@@ -113,5 +113,5 @@ def test_a_foreign_namespace_is_refused_before_anything_is_made():
 
 
 def test_services_of_the_file_server_are_the_ones_seen():
-    assert mof_files.missing_services() == []
+    assert legacy.MOF_FILES.missing_services() == []
     assert subprocess.run(["ssh", "-F", str(layout.ssh_home() / "config"), "mof-files", "true"], check=False).returncode == 0

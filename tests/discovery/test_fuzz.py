@@ -1,0 +1,101 @@
+"""Whatever comes in, no parser raises, none makes a number out of nothing, and a frame is never taken for another's."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from controlplane.discovery.counters import read as read_counters
+from controlplane.discovery.frames import frames
+from controlplane.discovery.probes.table import PROBES
+from controlplane.discovery.script import compose
+from controlplane.discovery.understanding import understand
+from controlplane.model.facts import CATALOGUE, Answer
+from tests.discovery.test_recorded import CASES
+
+WORDS = sorted({word for case in CASES for word in (case / "output").read_text(encoding="utf-8").split()[:120]})
+LINES = sorted({line for case in CASES for line in (case / "output").read_text(encoding="utf-8").splitlines()[:60]})
+MARKS = sorted({line for line in LINES if line.startswith("== ")})
+NEVER_ZERO = {
+    "cpu.count", "cpu.sockets", "cpu.mhz", "memory.total_mib", "memory.used_mib", "disks.total_gib", "boot.uptime_seconds",
+}  # fmt: skip
+"""Fields of which a zero would be a lie."""
+
+outputs = st.one_of(
+    st.text(max_size=400),
+    st.lists(st.sampled_from(LINES), max_size=25).map("\n".join),
+    st.lists(
+        st.one_of(
+            st.sampled_from(MARKS), st.lists(st.one_of(st.sampled_from(WORDS), st.text(max_size=8)), max_size=12).map(" ".join)
+        ),
+        max_size=25,
+    ).map("\n".join),
+)
+
+
+@st.composite
+def damaged(draw):
+    """A recorded output with a piece cut out, doubled or overwritten."""
+    text = draw(st.sampled_from(CASES)).joinpath("output").read_text(encoding="utf-8")[:4000]
+    start = draw(st.integers(0, len(text)))
+    stop = draw(st.integers(start, min(len(text), start + 200)))
+    return text[:start] + draw(st.one_of(st.just(""), st.text(max_size=20), st.just(text[start:stop] * 2))) + text[stop:]
+
+
+@pytest.mark.parametrize("probe", PROBES, ids=lambda probe: f"{probe.name}-{min(probe.families).lower()}")
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(output=st.one_of(outputs, damaged()))
+def test_no_parser_raises_or_makes_up_a_zero(probe, output):
+    found = probe.parse(output)
+    assert set(found) <= set(CATALOGUE)
+    json.dumps(found, allow_nan=False)
+    for name in NEVER_ZERO & set(found):
+        assert found[name] > 0
+    assert probe.parse("") == {}
+    assert probe.parse("\x00\xff garbage") == {}
+
+
+@settings(max_examples=100, deadline=None)
+@given(output=st.one_of(outputs, damaged()))
+def test_counters_are_whole_or_absent(output):
+    found = read_counters(output)
+    if found is not None:
+        assert found.cpu_total > 0
+        assert found.memory_used_mib is None or found.memory_used_mib > 0
+        assert found.disk_used_mib is None or found.disk_used_mib > 0
+
+
+@settings(max_examples=150, deadline=None)
+@given(received=st.binary(max_size=600))
+def test_frames_of_anything_are_understood_without_raising(received):
+    mark = "m4rk"
+    found = frames(received.replace(b"#", f"\n{mark}>".encode()).replace(b"!", f"\n{mark}!".encode()), mark=mark)
+    result = understand(found, PROBES, observed_at=datetime.now(UTC), between=(1.0, 2.0))
+    assert result.answer in {Answer.GARBLED, Answer.PARTLY, Answer.ANSWERED}
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    output=st.binary(max_size=300),
+    status=st.integers(0, 255),
+    complaint=st.text(alphabet="abc \n'", max_size=50),
+    at=st.integers(0, 300),
+)
+def test_a_frame_comes_out_as_it_went_in_wherever_its_status_stands(output, status, complaint, at):
+    mark, cut = "m4rk", min(at, len(output))
+    sent = b"noise\n\nm4rk>one\n" + output[:cut] + f"{mark}={status};".encode() + output[cut:] + f"\nm4rk!{complaint}\n".encode()
+    (frame,) = frames(sent, mark=mark)
+    assert (frame.name, frame.output, frame.status) == ("one", output.decode("utf-8", errors="replace"), status)
+    assert frame.complaint == complaint.strip()
+
+
+@given(password=st.text(alphabet=st.characters(exclude_characters="\x00\n\r"), max_size=20))
+@settings(max_examples=30, deadline=None)
+def test_a_password_is_one_word_of_the_script_whatever_is_in_it(password):
+    import subprocess
+
+    script = compose((), mark="m4rk", sudo_password=password) + 'printf %s "$KASUMI_SUDO"\n'
+    done = subprocess.run(["sh", "-s"], input=script.replace("exit 0\n", ""), capture_output=True, text=True, check=True)
+    assert done.stdout.rpartition("m4rk!\n")[2] == password
