@@ -7,14 +7,18 @@ from pathlib import Path
 
 import typer
 
+from controlplane.cli.discover_series import from_prometheus
+from controlplane.cli.discover_series import sample as series
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
 from controlplane.cli.output import FORMAT_OPTION, Format, emit, say
 from controlplane.cli.passwords import password_of
 from controlplane.cli.session import Session
+from controlplane.cli.spans import seconds_of
 from controlplane.connectors.server_ssh import Door, Keyring
 from controlplane.discovery.access import door_of
 from controlplane.discovery.collecting import COLLECT_SECONDS, CONNECT_SECONDS, PARALLEL, Means, collect_all
 from controlplane.discovery.record import server_keys
+from controlplane.discovery.sampling import Sampling
 from controlplane.discovery.selection import selected, unasked
 from controlplane.errors import ExitCode, KasumiError
 from controlplane.model.estate import Server
@@ -28,6 +32,16 @@ _BATCH = 50
 def discover(
     selection: list[str] = typer.Argument(
         None, metavar="[SELECTION]...", help="Ids of servers, systems or ministries; all servers when left out."
+    ),
+    once: bool = typer.Option(False, "--once", help="Ask once and be done; so it is without --sample."),
+    sample: str | None = typer.Option(None, "--sample", metavar="SPAN", help="Then measure utilisation for so long, as 24h."),
+    every: str = typer.Option("60s", "--every", metavar="SPAN", help="Time between two samples; with --prometheus its step."),
+    prometheus: str | None = typer.Option(
+        None, "--prometheus", metavar="URL", help="Ask no server; take utilisation that this Prometheus has kept."
+    ),
+    days: float = typer.Option(30.0, "--days", min=0.01, max=400, help="With --prometheus: how far back."),
+    token_file: Path | None = typer.Option(
+        None, "--prometheus-token-file", dir_okay=False, help="Holds the bearer token that it wants; mode 0600."
     ),
     parallel: int = typer.Option(PARALLEL, "--parallel", min=1, max=500, help="Servers asked at once."),
     connect_timeout: float = typer.Option(CONNECT_SECONDS, "--connect-timeout", min=1, help="Seconds to come in to a server."),
@@ -53,6 +67,8 @@ def discover(
 ) -> int:
     """Ask servers over ssh what really runs on them; nothing is changed or left there. `kasumi trust` comes first.
 
+    With --sample also measure how busy they are; with --prometheus take that from a Prometheus instead.
+
     Exit codes: 0 all answered (Windows servers are not asked), 3 some answered in part or garbage, 4 some were not reached,
     5 a host key or login was refused.
     """
@@ -60,6 +76,12 @@ def discover(
     servers = selected(session.estate, selection or [])
     if not servers:
         raise KasumiError("discover: the inventory has no servers; add some with `kasumi_server`", ExitCode.USAGE)
+    step = seconds_of(every, "--every")
+    span = seconds_of(sample, "--sample") if sample is not None else 0
+    if (once or prometheus is not None) and span:
+        raise KasumiError("discover: --sample goes with neither --once nor --prometheus; choose one", ExitCode.USAGE)
+    if prometheus is not None:
+        return int(from_prometheus(session, servers, prometheus, token_file=token_file, days=days, every=step, output=output))
     means = Means(
         known=server_keys(session.settings.home),
         keyring=Keyring(password=password_of("ssh password: ", ask=ask_password, file=password_file, vault=vault_password_file)),
@@ -75,6 +97,11 @@ def discover(
         detail={"servers": len(results), "answers": dict(Counter(one.answer.value for one in results))}, at=datetime.now(UTC),
     )  # fmt: skip
     say(sentence(results))
+    if span:
+        heard = {one.server for one in results if one.facts}
+        doors = {server.id: door_of(session.estate, server) for server in servers if server.id in heard}
+        ended = series(session, doors, means, Sampling(seconds=span, every_seconds=step), output)
+        code = max(code, ended)
     return int(code)
 
 

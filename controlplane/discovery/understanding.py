@@ -17,7 +17,8 @@ from controlplane.model.facts import CATALOGUE, Answer, Fact, ProbeAnswer, Sourc
 
 _KILLED, _NOT_THERE = 137, 127
 _SUDO_SAYS = re.compile(
-    r"(?m)^(?:sudo: .*|sorry, .*|.* is not (?:allowed to execute|in the sudoers file).*|.*\bsudo: (?:command )?not found.*)$"
+    r"(?m)^.*(?:a password is required|a terminal is required|must have a tty|no tty present|not allowed to (?:execute|run)"
+    r"|not in the sudoers|may not run sudo|incorrect password|sudo: (?:command )?not found|no password was provided).*$"
 )
 _EXACT_SECONDS, _WHOLE_SECONDS = 0.001, 1.0
 
@@ -92,11 +93,11 @@ def _went(probe: Probe, frame: Frame | None, reading: Reading, problem: str) -> 
         return Answer.GARBLED, f"said more than {SHARE_BYTES // 2**20} MiB"
     if frame.status == _KILLED:
         return Answer.TIMED_OUT, f"did not finish within {probe.seconds} s"
-    if frame.status == _NOT_THERE and not reading:
-        return Answer.ABSENT, ""
     refused = _SUDO_SAYS.search(frame.complaint) if probe.as_root else None
     if refused:
         return Answer.REFUSED, refused[0].strip()[:300]
+    if frame.status == _NOT_THERE and not reading:
+        return Answer.ABSENT, ""
     if reading:
         return Answer.ANSWERED, ""
     if frame.status != 0:

@@ -3,6 +3,9 @@
 # Planted: the address of its database in a configuration file, a cron line with a password, a user with narrow sudo rights.
 set -eu
 root=$1
+echo moj-web > "$root/etc/hostname"
+printf '127.0.0.1 localhost\n10.77.40.21 moj-web\n' > "$root/etc/hosts"
+: > "$root/etc/resolv.conf"
 chroot "$root" useradd --create-home --shell /bin/bash --comment 'Survey of the platform' survey
 install -d -m 0700 "$root/home/survey/.ssh"
 install -d "$root/etc/registry" "$root/var/www/registry" "$root/etc/nginx/tls"

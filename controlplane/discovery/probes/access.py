@@ -95,7 +95,7 @@ if [ -r /etc/ssh/sshd_config ]; then say config; grep -vE '^[[:space:]]*(#|$)' /
 true""",
     parse=_sshd,
     families=EVERYWHERE,
-    seconds=5,
+    seconds=15,
     as_root=("sshd -T",),
 )
 

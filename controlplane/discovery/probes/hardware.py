@@ -51,7 +51,7 @@ def _virtualisation(found: dict[str, list[str]], product: str) -> str:
         return "xen"
     guess = next((kind for word, kind in _PRODUCTS if word in product), "")
     if guess or "hypervisor" in hints:
-        return guess or "unknown"
+        return guess or "other"
     return "none" if product.strip() and "hints" in found else ""
 
 
@@ -72,7 +72,7 @@ def _cpu(output: str) -> Reading:
         elif key == "physical id" and whole(value, most=10_000) is not None:
             packages.add(value)
         elif key in {"model name", "cpu model", "Processor"}:
-            model = model or text(value)
+            model = model or text(" ".join(value.split()))
         elif key == "cpu MHz":
             clock = clock or number(value, least=1, most=20_000)
     fields: dict[str, Value] = {}
@@ -151,10 +151,11 @@ say virt; if [ "$(sysctl -n security.jail.jailed)" = 1 ]; then echo jail; else s
 
 SERIAL = Probe(
     name="serial",
-    command="""
+    command=r"""
 has dmidecode || exit 127
 [ -e /sys/firmware/dmi/tables/DMI ] || [ -e /dev/mem ] || exit 127
-say dmi; printf product_serial=; root dmidecode -s system-serial-number""",
+say dmi; printf product_serial=
+root dmidecode -s system-serial-number | grep -vixE 'to be filled by o\.e\.m\.|not specified|default string|none|unknown|0*' || exit 127""",
     parse=_serial,
     seconds=5,
     as_root=("dmidecode -s system-serial-number",),

@@ -96,7 +96,7 @@ def _cron_line(line: str, file: str) -> list[Value]:
         return []
     owner, command = text(file.rsplit("/", 1)[-1]), hit[2]
     if file.startswith(_SYSTEM_TABS):
-        owner, _, command = command.partition(" ")
+        owner, command = (*command.split(None, 1), "")[:2]
     when = " ".join(hit[1].split())
     return [{"kind": "cron", "owner": text(owner), "when": text(when), "command": redacted(command)}] if command.strip() else []
 
@@ -104,8 +104,8 @@ def _cron_line(line: str, file: str) -> list[Value]:
 PACKAGES = Probe(
     name="packages",
     command=r"""
-if has dpkg-query; then say dpkg; dpkg-query -W -f '${Package}\t${Version}\t${Status}\n'
-elif has rpm; then say rpm; rpm -qa --qf '%{NAME}\t%{VERSION}-%{RELEASE}\n'
+if has dpkg-query && [ -d /var/lib/dpkg ]; then say dpkg; dpkg-query -W -f '${Package}\t${Version}\t${Status}\n'
+elif has rpm && { [ -d /var/lib/rpm ] || [ -d /usr/lib/sysimage/rpm ]; }; then say rpm; rpm -qa --qf '%{NAME}\t%{VERSION}-%{RELEASE}\n'
 elif has apk; then say apk; apk info -v 2>/dev/null
 else exit 127; fi""",
     parse=_packages,

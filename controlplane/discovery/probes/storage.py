@@ -101,12 +101,19 @@ def _raid(output: str) -> Reading:
         known |= line.strip().startswith("Name")
         if hit:
             raids.append({"name": hit[1], "level": "raid1", "state": hit[2].lower(), "members": [text(hit[3].split(" ")[0])]})
+        elif raids and line[:1].isspace() and line.split() and isinstance(raids[-1], dict):
+            raids[-1]["members"] = [*_members(raids[-1]), text(line.split()[0])]
     for words in columns(found.get("zpool", []), 3):
         known = True
         size = whole(words[1])
         if size:
             raids.append({"name": words[0], "level": "zfs", "state": words[2].lower(), "members": []})
     return {"raids": raids} if raids or known else {}
+
+
+def _members(raid: dict[str, Value]) -> list[Value]:
+    found = raid["members"]
+    return found if isinstance(found, list) else []
 
 
 def _volumes(output: str) -> Reading:

@@ -49,7 +49,7 @@ def _more_exact(found: dict[str, list[str]], fields: dict[str, Value]) -> None:
         fields.setdefault("os.name", vendor)
         version = _VERSION.search(vendor)
         if version and str(fields.get("os.version", version[0])).split(".")[0] == version[0].split(".")[0]:
-            exact = version[0]
+            exact = ".".join(version[0].split(".")[:2])
             level = pairs(found.get("suse_release", [])).get("PATCHLEVEL")
             if level and "." not in exact and whole(level):
                 exact = f"{exact}.{level}"
@@ -65,7 +65,9 @@ def _more_exact(found: dict[str, list[str]], fields: dict[str, Value]) -> None:
         fields.setdefault("os.name", f"Alpine Linux {alpine[0]}")
     bsd = first(found.get("freebsd", []))
     if bsd and fields.get("os.family") == "freebsd":
-        fields |= {"os.id": "freebsd", "os.version": bsd}
+        fields["os.id"] = "freebsd"
+        if stated := _VERSION.match(bsd):
+            fields["os.version"] = stated[0]
         fields.setdefault("os.name", f"FreeBSD {bsd}")
 
 

@@ -8,7 +8,7 @@ from controlplane.discovery.reading import MOST_ROWS, columns, parts, text, whol
 from controlplane.model.facts import Value
 
 _GREP = re.compile(r"(/[^:]{1,300}):([0-9]{1,9}):(.*)")
-_ADDRESS = re.compile(r"(?<![\w.-])((?:[0-9]{1,3}\.){3}[0-9]{1,3})(?![\w]|\.[0-9])")
+_ADDRESS = re.compile(r"(?<![\w.-])((?:[0-9]{1,3}\.){3}[0-9]{1,3})(?![\w]|\.[0-9]|/[0-9])")
 _VERSION_BEFORE = re.compile(r"(?:version|release|ver\.?|oid)\s*[:=]?\s*v?$", re.IGNORECASE)
 _LICENCE = {
     "lmgrd": "FlexLM", "lmadmin": "FlexLM", "hasplmd": "Sentinel HASP", "hasplmd_x86_64": "Sentinel HASP", "aksusbd": "Sentinel HASP",
@@ -126,7 +126,7 @@ def _day(line: str) -> str:
 
 _NOT_ADDRESSES = "|".join(
     (
-        "^/etc/(ssl|ca-certificates|pki|alternatives|selinux|fonts|terminfo|X11|netplan|init\\.d|bash_completion|snmp/mibs)/",
+        "^/etc/(ssl|ca-certificates|pki|alternatives|selinux|fonts|terminfo|X11|netplan|init\\.d|bash_completion|snmp/mibs|cloud/templates)/",
         "^/etc/(ssh/moduli|services|protocols|hosts|resolv\\.conf)$",
         "^/etc/(rc[0-9S]?\\.d|ld\\.so|mime|network/interfaces|sysconfig/network-scripts/)",
     )
