@@ -13,6 +13,7 @@ ALL = (
     "apply_rate",
     "cloud_apply",
     "ansible_push",
+    "discovery",
 )
 
 

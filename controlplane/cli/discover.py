@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,11 +23,31 @@ from controlplane.discovery.sampling import Sampling
 from controlplane.discovery.selection import selected, unasked
 from controlplane.errors import ExitCode, KasumiError
 from controlplane.model.estate import Server
-from controlplane.model.facts import Answer, ServerFacts
+from controlplane.model.facts import Answer, ProbeAnswer, ServerFacts
 
 COLUMNS = ("server", "answer", "seconds", "fields", "message")
 _BATCH = 50
 """Results written to the store at once: an interruption loses no more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """How asking one server went; its facts are in the store by then, since those of all would not fit into memory."""
+
+    server: str
+    answer: Answer
+    message: str
+    seconds: float
+    fields: int
+    probes: tuple[ProbeAnswer, ...]
+
+    @classmethod
+    def of(cls, one: ServerFacts) -> "Asked":
+        """The same without the facts."""
+        return cls(
+            server=one.server, answer=one.answer, message=one.message, seconds=one.duration_seconds, fields=len(one.facts),
+            probes=one.probes,
+        )  # fmt: skip
 
 
 def discover(
@@ -98,28 +119,28 @@ def discover(
     )  # fmt: skip
     say(sentence(results))
     if span:
-        heard = {one.server for one in results if one.facts}
+        heard = {one.server for one in results if one.fields}
         doors = {server.id: door_of(session.estate, server) for server in servers if server.id in heard}
         ended = series(session, doors, means, Sampling(seconds=span, every_seconds=step), output)
         code = max(code, ended)
     return int(code)
 
 
-def _ask(session: Session, servers: tuple[Server, ...], means: Means, parallel: int) -> list[ServerFacts]:
+def _ask(session: Session, servers: tuple[Server, ...], means: Means, parallel: int) -> list[Asked]:
     estate, store = session.estate, session.store
-    results: list[ServerFacts] = []
+    results: list[Asked] = []
     doors: dict[str, Door] = {}
     for server in servers:
         known = unasked(server, at=datetime.now(UTC))
         if known is not None:
-            results.append(known)
+            store.facts.record(estate.id, [known])
+            results.append(Asked.of(known))
         else:
             doors[server.id] = door_of(estate, server)
-    store.facts.record(estate.id, results)
     unsaved: list[ServerFacts] = []
     try:
         for done, one in enumerate(collect_all(doors, means, parallel=parallel), start=1):
-            results.append(one)
+            results.append(Asked.of(one))
             unsaved.append(one)
             if len(unsaved) >= _BATCH:
                 store.facts.record(estate.id, unsaved)
@@ -133,16 +154,16 @@ def _ask(session: Session, servers: tuple[Server, ...], means: Means, parallel: 
     return results
 
 
-def record(one: ServerFacts) -> dict[str, object]:
+def record(one: Asked) -> dict[str, object]:
     """A result as it is printed."""
     return {
-        "server": one.server, "answer": one.answer.value, "seconds": round(one.duration_seconds, 1),
-        "fields": len(one.facts), "message": one.message,
+        "server": one.server, "answer": one.answer.value, "seconds": round(one.seconds, 1),
+        "fields": one.fields, "message": one.message,
         "probes": [{"probe": p.probe, "answer": p.answer.value, "seconds": p.seconds, "message": p.message} for p in one.probes],
     }  # fmt: skip
 
 
-def exit_code(results: list[ServerFacts]) -> ExitCode:
+def exit_code(results: list[Asked]) -> ExitCode:
     """Never better than the worst result."""
     answers = {one.answer for one in results}
     if answers & {Answer.HOST_KEY, Answer.REFUSED}:
@@ -152,7 +173,7 @@ def exit_code(results: list[ServerFacts]) -> ExitCode:
     return ExitCode.DONE if answers <= {Answer.ANSWERED, Answer.UNSUPPORTED} else ExitCode.PARTLY_FAILED
 
 
-def sentence(results: list[ServerFacts]) -> str:
+def sentence(results: list[Asked]) -> str:
     """What happened, in one line."""
     counts = Counter(one.answer for one in results)
     told = ", ".join(f"{counts[answer]} {answer.value}" for answer in Answer if counts[answer])

@@ -3,10 +3,12 @@
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+LOOPBACK = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +33,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_sshd(folder: Path) -> Iterator[Sshd]:
-    """Start sshd as this user in `folder`; raises when it does not listen within ten seconds."""
+def running_sshd(folder: Path, *, addresses: Sequence[str] = LOOPBACK) -> Iterator[Sshd]:
+    """Start sshd as this user in `folder`; raises when it does not listen within ten seconds.
+
+    At most 16 addresses, 127.0.0.1 among them.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)
     _keygen(folder / "host_key")
@@ -40,8 +45,9 @@ def running_sshd(folder: Path) -> Iterator[Sshd]:
     port = free_port()
     (folder / "authorized_keys").write_text((folder / "user_key.pub").read_text())
     (folder / "sshd_config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nListenAddress 127.0.0.2\nListenAddress 127.0.0.3\n"
-        f"HostKey {folder}/host_key\nAuthorizedKeysFile {folder}/authorized_keys\n"
+        f"Port {port}\n"
+        + "".join(f"ListenAddress {address}\n" for address in addresses)
+        + f"HostKey {folder}/host_key\nAuthorizedKeysFile {folder}/authorized_keys\n"
         "StrictModes no\nPasswordAuthentication no\nUsePAM no\nPidFile none\nPermitRootLogin yes\n"
         f"SetEnv HOME={folder}\n"  # what this user's shell does at login is not what is tested
     )

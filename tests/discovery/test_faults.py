@@ -147,7 +147,7 @@ def test_garbage_is_garbled_or_failed_and_never_a_fact(server, door, known, garb
     result = collect("one", door, means(known, seconds=5))
     assert result.answer in {Answer.GARBLED, Answer.FAILED}
     assert result.facts == ()
-    assert "the connection was cut before the end" in result.message
+    assert "the connection was cut" in result.message
 
 
 def test_binary_output_of_one_probe_is_garbled(door, known):
