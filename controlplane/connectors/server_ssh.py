@@ -101,12 +101,13 @@ def _read_key(file: str) -> paramiko.PKey | str:
 class Said:
     """What a script sent. `sent_at` and `first_at`: controller's clock around the first answer, for the other clock's offset.
 
-    `problem` says why the end was not reached, if it was not.
+    `arrivals`: how many bytes had come after how many seconds. `problem` says why the end was not reached, if it was not.
     """
 
     output: bytes
     sent_at: float
     first_at: float
+    arrivals: tuple[tuple[int, float], ...] = ()
     problem: str = ""
     answer: Answer = Answer.ANSWERED
 
@@ -142,6 +143,13 @@ class Connection:
         """
         output = bytearray()
         sent_at = first_at = time.time()
+        arrivals: list[tuple[int, float]] = []
+
+        def said(answer: Answer = Answer.ANSWERED, problem: str = "") -> Said:
+            return Said(
+                output=bytes(output), sent_at=sent_at, first_at=first_at, arrivals=tuple(arrivals), answer=answer, problem=problem
+            )
+
         try:
             channel = self._transport.open_session(timeout=_left(deadline))
             channel.settimeout(_STEP_SECONDS)
@@ -154,37 +162,23 @@ class Connection:
                     piece = channel.recv(65536)
                 except TimeoutError:
                     if time.monotonic() > deadline:
-                        return Said(
-                            output=bytes(output), sent_at=sent_at, first_at=first_at, answer=Answer.TIMED_OUT,
-                            problem="did not finish within its deadline",
-                        )  # fmt: skip
+                        return said(Answer.TIMED_OUT, "did not finish within its deadline")
                     continue
                 first_at = first_at if output else time.time()
                 output += piece
+                arrivals.append((len(output), time.time() - sent_at))
                 if output.rfind(end, max(0, len(output) - len(piece) - len(end))) >= 0:
-                    return Said(output=bytes(output), sent_at=sent_at, first_at=first_at)
+                    return said()
                 if not piece:
-                    return Said(
-                        output=bytes(output), sent_at=sent_at, first_at=first_at, answer=Answer.FAILED,
-                        problem="the connection was cut before the end",
-                    )  # fmt: skip
+                    return said(Answer.FAILED, "the connection was cut before the end")
                 if len(output) > MOST_BYTES:
-                    return Said(
-                        output=bytes(output), sent_at=sent_at, first_at=first_at, answer=Answer.GARBLED,
-                        problem=f"sent more than {MOST_BYTES // 2**20} MiB",
-                    )  # fmt: skip
+                    return said(Answer.GARBLED, f"sent more than {MOST_BYTES // 2**20} MiB")
                 if time.monotonic() > deadline:
-                    return Said(
-                        output=bytes(output), sent_at=sent_at, first_at=first_at, answer=Answer.TIMED_OUT,
-                        problem="did not finish within its deadline",
-                    )  # fmt: skip
+                    return said(Answer.TIMED_OUT, "did not finish within its deadline")
         except (TimeoutError, paramiko.SSHException, OSError, EOFError) as error:
+            late = time.monotonic() >= deadline
             why = str(error) or type(error).__name__
-            slow = time.monotonic() >= deadline
-            return Said(
-                output=bytes(output), sent_at=sent_at, first_at=first_at,
-                answer=Answer.TIMED_OUT if slow else Answer.FAILED, problem=f"the connection was cut: {why}",
-            )  # fmt: skip
+            return said(Answer.TIMED_OUT if late else Answer.FAILED, f"the connection was cut: {why}")
 
     def _come_in(self, door: Door, known: KnownHosts, keyring: Keyring, deadline: float) -> paramiko.Transport:
         wanted = known.at(door.recorded_address, door.port)

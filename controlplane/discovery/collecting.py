@@ -62,7 +62,12 @@ def collect(server: str, door: Door, means: Means) -> ServerFacts:
     if said.answer is Answer.GARBLED:
         return ended(Answer.GARBLED, f"{door.shown}: {said.problem}")
     found = understand(
-        frames(said.output, mark=mark), means.probes, observed_at=at, between=(said.sent_at, said.first_at), problem=said.problem
+        frames(said.output, mark=mark),
+        means.probes,
+        observed_at=at,
+        between=(said.sent_at, said.first_at),
+        arrivals=said.arrivals,
+        problem=said.problem,
     )
     if not found.facts:
         answer = said.answer if said.problem else found.answer

@@ -15,13 +15,19 @@ class Frame:
     status: int | None
     complaint: str = ""
     cut: bool = False
+    begins: int = 0
+    ends: int = 0
+    """Where in all that was received it lies, in bytes: with the times of arrival that tells how long it took."""
 
 
 def frames(received: bytes, *, mark: str) -> tuple[Frame, ...]:
     """The frames in order; noise before the first (greetings of a login shell) is left out."""
     begin = f"\n{mark}>".encode()
     found = []
-    for piece in (b"\n" + received).split(begin)[1:]:
+    noise, *pieces = (b"\n" + received).split(begin)
+    place = len(noise) - 1
+    for piece in pieces:
+        begins, place = place, place + len(begin) + len(piece)
         head, _, rest = piece.partition(b"\n")
         body, closed, complaint = rest.partition(f"\n{mark}!".encode())
         if not closed and rest.startswith(f"{mark}!".encode()):
@@ -35,6 +41,8 @@ def frames(received: bytes, *, mark: str) -> tuple[Frame, ...]:
                 status=int(status[1]) if status else None,
                 complaint=complaint.decode("utf-8", errors="replace").strip(),
                 cut=len(output) >= SHARE_BYTES,
+                begins=max(begins, 0),
+                ends=place,
             )
         )
     return tuple(found)

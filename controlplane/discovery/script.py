@@ -43,17 +43,15 @@ guard() {
   kill $w 2>/dev/null
   return $r
 }
+light() {
+  printf '\n%s>%s\n' "$M" "$1"
+  ( eval "$2" ) </dev/null 2>/dev/null
+  printf '%s=%s;\n%s!\n' "$M" "$?" "$M"
+}
 probe() {
   printf '\n%s>%s\n' "$M" "$1"
   {
-    e=$(
-      {
-        {
-          if [ "$2" = 0 ]; then ( eval "$3" ) </dev/null 3>&-; else guard "$2" "$3"; fi
-          printf '%s=%s;' "$M" "$?" >&3
-        } | head -c "$C" >&3
-      } 2>&1 | { head -c "$E"; cat >/dev/null; }
-    )
+    e=$( { { guard "$2" "$3"; printf '%s=%s;' "$M" "$?" >&3; } | head -c "$C" >&3; } 2>&1 | tail -c "$E" )
   } 3>&1
   printf '\n%s!%s\n' "$M" "$e"
 }
@@ -78,12 +76,16 @@ def compose(probes: Sequence[Probe], *, mark: str, sudo_password: str = "") -> s
     families = {family for probe in probes for family in probe.families}
     for family in sorted(families):
         lines.append(f'if [ "$S" = {family.value} ]; then')
-        lines += [
-            f"probe {probe.name} {probe.seconds} {quoted(probe.command.strip())}" for probe in probes if family in probe.families
-        ]
+        lines += [_line(probe) for probe in probes if family in probe.families]
         lines.append("fi")
     lines += [r"""printf '\n%s>end\n%s=0;\n%s!\n' "$M" "$M" "$M" """, "}", "main", "exit 0"]
     return _FRAME + "\n".join(lines) + "\n"
+
+
+def _line(probe: Probe) -> str:
+    """A probe that cannot block costs one process; another has its watch, its share and a place for complaints: seven."""
+    command = quoted(probe.command.strip())
+    return f"probe {probe.name} {probe.seconds} {command}" if probe.seconds else f"light {probe.name} {command}"
 
 
 def quoted(words: str) -> str:

@@ -5,6 +5,7 @@ tell less, still count.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,11 +35,17 @@ class Understood:
 
 
 def understand(
-    found: Sequence[Frame], probes: Sequence[Probe], *, observed_at: datetime, between: tuple[float, float], problem: str = ""
+    found: Sequence[Frame],
+    probes: Sequence[Probe],
+    *,
+    observed_at: datetime,
+    between: tuple[float, float],
+    arrivals: Sequence[tuple[int, float]] = (),
+    problem: str = "",
 ) -> Understood:
     """Facts and answers of these frames; `between`: the controller's clock when it asked and when the first answer came.
 
-    `problem` says why the end is missing, if it is.
+    `arrivals`: how many bytes had come after how many seconds. `problem` says why the end is missing, if it is.
     """
     by_name = {frame.name: frame for frame in reversed(found)}
     family = _family(found)
@@ -51,7 +58,7 @@ def understand(
         reading = _read(probe, frame.output) if frame is not None else {}
         answer, message = _went(probe, frame, reading, problem)
         if frame is not None or family is not None:
-            answers.append(ProbeAnswer(probe=probe.name, answer=answer, seconds=0.0, message=message))
+            answers.append(ProbeAnswer(probe=probe.name, answer=answer, seconds=_seconds(frame, arrivals), message=message))
         if answer in {Answer.ANSWERED, Answer.REFUSED}:
             facts += [
                 Fact(
@@ -70,6 +77,14 @@ def understand(
         facts += _offset(clock.output, between, observed_at)
     answer, message = _altogether(family, answers, problem)
     return Understood(facts=_settled(facts), probes=tuple(answers), answer=answer, message=message)
+
+
+def _seconds(frame: Frame | None, arrivals: Sequence[tuple[int, float]]) -> float:
+    """From the arrival of its first byte to that of its last."""
+    if frame is None or not arrivals:
+        return 0.0
+    first, last = (min(bisect_left(arrivals, (place, 0.0)), len(arrivals) - 1) for place in (frame.begins + 1, frame.ends))
+    return round(max(0.0, arrivals[last][1] - arrivals[first][1]), 3)
 
 
 def _read(probe: Probe, output: str) -> Reading:

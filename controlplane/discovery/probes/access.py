@@ -60,10 +60,8 @@ def _sshd(output: str) -> Reading:
 
 def _certificates(output: str) -> Reading:
     rows: list[Value] = []
-    readable = False
     for piece in output.split("== file ")[1:]:
         path, _, rest = piece.partition("\n")
-        readable = True
         pem = _PEM.search(rest)
         if pem is None:
             continue
@@ -75,7 +73,7 @@ def _certificates(output: str) -> Reading:
         except (ValueError, TypeError, OverflowError):
             continue
         rows.append({"path": text(path), "subject": text(subject), "not_after": last.isoformat()})
-    return {"certificates": rows} if rows or readable else {}
+    return {"certificates": rows} if rows or "asked" in parts(output) else {}
 
 
 ACCOUNTS = Probe(
@@ -102,10 +100,15 @@ true""",
 CERTIFICATES = Probe(
     name="certificates",
     command=r"""
+set --
 for d in /etc/nginx /etc/apache2 /etc/httpd /etc/pki/tls/certs /etc/pki/httpd /etc/ssl /etc/letsencrypt/live /etc/postfix \
   /etc/dovecot /etc/openldap /etc/ldap /etc/mysql /etc/tomcat* /usr/local/etc /opt/*/conf /opt/*/ssl; do
-  [ -d "$d" ] && find -H "$d" -type f \( -name '*.pem' -o -name '*.crt' -o -name '*.cer' \) -size -64 2>/dev/null
-done | grep -vE '/(ca-bundle|ca-certificates|tls-ca-bundle|cert)\.(crt|pem)$|/etc/ssl/certs/' | head -n 100 |
+  [ -d "$d" ] && set -- "$@" "$d"
+done
+say asked
+[ $# -gt 0 ] || exit 0
+find -H "$@" -type f \( -name '*.pem' -o -name '*.crt' -o -name '*.cer' \) -size -64 2>/dev/null |
+grep -vE '/(ca-bundle|ca-certificates|tls-ca-bundle|cert)\.(crt|pem)$|/etc/ssl/certs/' | head -n 100 |
 while read -r f; do
   if [ -r "$f" ]; then
     printf '== file %s\n' "$f"

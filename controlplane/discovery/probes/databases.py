@@ -67,14 +67,18 @@ say asked
 pg=; for d in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /usr/local/bin /usr/bin /opt/*/pgsql/bin; do [ -x "$d/postgres" ] && pg=$d; done
 if [ -n "$pg" ]; then
   say pg_version; "$pg/postgres" -V
-  if [ "$(id -u)" = 0 ]; then
-    say pg_sizes; su postgres -s /bin/sh -c "{_PSQL.replace("|", "'|'")} '{_PG_QUERY}'" 2>/dev/null
-  else say pg_sizes; sudo -n -u postgres {_PSQL.replace("|", "'|'")} '{_PG_QUERY}'; fi
+  if ls /var/run/postgresql/.s.PGSQL.* /tmp/.s.PGSQL.* >/dev/null 2>&1; then
+    say pg_sizes
+    if [ "$(id -u)" = 0 ]; then su postgres -s /bin/sh -c "$pg/{_PSQL.replace("|", "'|'")} '{_PG_QUERY}'" 2>/dev/null
+    else sudo -n -u postgres "$pg/psql" {_PSQL.removeprefix("psql ").replace("|", "'|'")} '{_PG_QUERY}'; fi
+  fi
 fi
-for b in mariadbd mysqld; do
-  if has $b || [ -x /usr/libexec/$b ]; then
-    say my_version; if has $b; then $b --version; else /usr/libexec/$b --version; fi
-    if has mysql; then say my_sizes; root mysql -N -B -e '{_MYSQL_QUERY}' </dev/null; fi
+for b in mariadbd mysqld /usr/libexec/mariadbd /usr/libexec/mysqld; do
+  if has $b; then
+    say my_version; $b --version
+    if ls /var/run/mysqld/*.sock /var/lib/mysql/mysql.sock /tmp/mysql.sock >/dev/null 2>&1 && has mysql; then
+      say my_sizes; root mysql -N -B -e '{_MYSQL_QUERY}' </dev/null
+    fi
     break
   fi
 done

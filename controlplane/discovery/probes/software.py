@@ -10,7 +10,7 @@ _APK = re.compile(r"(.+)-([0-9][^-]*-r[0-9]+)")
 _SYSV = re.compile(r"S[0-9]{2}(\S+)")
 _LEVELS = re.compile(r"\b([0-6]):(on|off)")
 _SECRETS = re.compile(
-    r"(?i)(--?\w*(?:pass|secret|token|key)\w*[= ])\S+|(://[^/\s:@]*:)[^@/\s]+(?=@)|((?:pass\w*|pwd|secret|token)=)\S+|(\s-p)(?=\S)\S+"
+    r"(?i)(--?[\w-]*(?:pass|secret|token|key)[\w-]*[= ])\S+|(://[^/\s:@]*:)[^@/\s]+(?=@)|((?:pass\w*|pwd|secret|token)=)\S+|(\s-p)(?=\S)\S+"
 )
 _CRON = re.compile(r"(@\w+|(?:[-*/,0-9A-Za-z]+\s+){4}[-*/,0-9A-Za-z]+)\s+(.+)")
 _ASSIGNMENT = re.compile(r"\w+\s*=")

@@ -155,7 +155,7 @@ true""".replace("{_NOT_ADDRESSES}", _NOT_ADDRESSES),
 PROGRAMS = Probe(
     name="programs",
     command=r"""
-say programs; cat /proc/[0-9]*/comm 2>/dev/null | sort -u || ps -axo comm | sort -u
+say programs; if [ -r /proc/self/comm ]; then cat /proc/[0-9]*/comm; else ps -axo comm; fi 2>/dev/null
 say licences; grep -hE '^SERVER[[:space:]]' /opt/*/*.lic /opt/*/licenses/*.lic /opt/*/license/*.lic /usr/local/flexlm/licenses/* \
   /etc/*.lic 2>/dev/null
 say cluster; cat /etc/corosync/corosync.conf /etc/cluster/cluster.conf 2>/dev/null
