@@ -26,7 +26,7 @@ from controlplane.model.estate import Server
 from controlplane.model.facts import Answer, ProbeAnswer, ServerFacts
 
 COLUMNS = ("server", "answer", "seconds", "fields", "message")
-_BATCH = 50
+_BATCH = 20
 """Results written to the store at once: an interruption loses no more."""
 
 

@@ -35,6 +35,7 @@ root() {
 
 _FRAME = r"""
 guard() {
+  if [ "$G" = timeout ]; then timeout -s KILL "$1" /bin/sh -c "$P$2" </dev/null 3>&-; return $?; fi
   $G /bin/sh -c "$P$2" </dev/null 3>&- &
   c=$!
   ( trap 'kill $s; exit' TERM; sleep "$1" & s=$!; wait $s; kill -9 -$c || kill -9 $c ) >/dev/null 2>&1 3>&- </dev/null &
@@ -71,7 +72,8 @@ def compose(probes: Sequence[Probe], *, mark: str, sudo_password: str = "") -> s
         "umask 077; cd /; renice 19 -p $$ >/dev/null 2>&1",
         f"P={quoted(PRELUDE)}",
         f"KASUMI_SUDO={quoted(sudo_password)}; export KASUMI_SUDO",
-        'S=$(uname -s); eval "$P"; if has setsid; then G=setsid; else G=; fi',
+        'S=$(uname -s); eval "$P"; G=; if has setsid; then G=setsid; fi',
+        'case "$S $(timeout --version 2>/dev/null)" in FreeBSD*|*GNU*) G=timeout;; esac',
     ]
     families = {family for probe in probes for family in probe.families}
     for family in sorted(families):

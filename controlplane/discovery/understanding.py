@@ -16,7 +16,7 @@ from controlplane.discovery.reading import number
 from controlplane.discovery.script import CLOCK, SHARE_BYTES
 from controlplane.model.facts import CATALOGUE, Answer, Fact, ProbeAnswer, Source
 
-_KILLED, _NOT_THERE = 137, 127
+_KILLED, _NOT_THERE = (137, 124), 127
 _SUDO_SAYS = re.compile(
     r"(?m)^.*(?:a password is required|a terminal is required|must have a tty|no tty present|not allowed to (?:execute|run)"
     r"|not in the sudoers|may not run sudo|incorrect password|sudo: (?:command )?not found|no password was provided).*$"
@@ -106,7 +106,7 @@ def _went(probe: Probe, frame: Frame | None, reading: Reading, problem: str) -> 
     last = frame.complaint.splitlines()[-1][:300] if frame.complaint else ""
     if frame.cut:
         return Answer.GARBLED, f"said more than {SHARE_BYTES // 2**20} MiB"
-    if frame.status == _KILLED:
+    if frame.status in _KILLED:
         return Answer.TIMED_OUT, f"did not finish within {probe.seconds} s"
     refused = _SUDO_SAYS.search(frame.complaint) if probe.as_root else None
     if refused:

@@ -185,7 +185,7 @@ def test_full_disks_hide_nothing(server, door, known):
 def test_refused_sudo_is_that_probes_result_and_its_facts_still_count(server, door, known):
     forced(server, "exec setpriv --reuid=65534 --regid=65534 --clear-groups /bin/sh -s")
     command = "root cat /etc/shadow || echo without"
-    result = collect("one", door, means(known, OS, probe(command, as_root=("cat /etc/shadow",)), NEXT))
+    result = collect("one", door, means(known, OS, probe(command, seconds=5, as_root=("cat /etc/shadow",)), NEXT))
     answer, message = went(result, "bad")
     assert answer is Answer.REFUSED
     assert "sudo" in message

@@ -1,6 +1,8 @@
 """Whatever comes in, no parser raises, none makes a number out of nothing, and a frame is never taken for another's."""
 
 import json
+import subprocess
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from controlplane.discovery.counters import read as read_counters
 from controlplane.discovery.frames import frames
+from controlplane.discovery.probe import Probe
 from controlplane.discovery.probes.table import PROBES
 from controlplane.discovery.script import compose
 from controlplane.discovery.understanding import understand
@@ -91,11 +94,22 @@ def test_a_frame_comes_out_as_it_went_in_wherever_its_status_stands(output, stat
     assert frame.complaint == complaint.strip()
 
 
+@pytest.mark.parametrize("tools", ["", "timeout() { false; }"])
+def test_a_hanging_probe_is_ended_with_and_without_the_tools_for_it(tools):
+    hanging = Probe(name="bad", command="sleep 4713.5 | cat; echo never", parse=dict, seconds=1)
+    script = f"{tools}\n" + compose((hanging, PROBES[0]), mark="m4rk")
+    began = time.monotonic()
+    done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=True, timeout=30)
+    assert time.monotonic() - began < 10
+    found = {frame.name: frame for frame in frames(done.stdout.encode(), mark="m4rk")}
+    assert (found["bad"].status, found["bad"].output) == (137, "")
+    assert found["os"].status == 0
+    assert subprocess.run(["pgrep", "-f", "sleep 4713.5"], check=False, capture_output=True).stdout == b""
+
+
 @given(password=st.text(alphabet=st.characters(exclude_characters="\x00\n\r"), max_size=20))
 @settings(max_examples=30, deadline=None)
 def test_a_password_is_one_word_of_the_script_whatever_is_in_it(password):
-    import subprocess
-
     script = compose((), mark="m4rk", sudo_password=password) + 'printf %s "$KASUMI_SUDO"\n'
     done = subprocess.run(["sh", "-s"], input=script.replace("exit 0\n", ""), capture_output=True, text=True, check=True)
     assert done.stdout.rpartition("m4rk!\n")[2] == password

@@ -38,3 +38,7 @@ def test_names_are_unique_within_a_family():
     for family in Family:
         names = [probe.name for probe in PROBES if family in probe.families]
         assert len(names) == len(set(names))
+
+
+def test_what_may_ask_for_root_may_wait_and_so_has_a_deadline():
+    assert not [probe.name for probe in PROBES if probe.as_root and not probe.seconds]

@@ -6,7 +6,7 @@ from controlplane.discovery.probe import EVERYWHERE, Probe, Reading
 from controlplane.discovery.reading import columns, first, parts, text, whole
 from controlplane.model.facts import Value
 
-_VERSION = re.compile(r"([0-9]+(?:\.[0-9]+){1,4})")
+_VERSION = re.compile(r"\b([0-9]+(?:\.[0-9]+){0,4})\b")
 _MIB = 2**20
 _SYSTEM = {"information_schema", "performance_schema", "mysql", "sys", "template0", "template1"}
 _PSQL = "psql -XAtw -F | -c"
@@ -17,18 +17,20 @@ _MYSQL_QUERY = "select table_schema, sum(data_length+index_length) from informat
 def _databases(output: str) -> Reading:
     found = parts(output)
     rows: list[Value] = []
-    rows += _sized("postgresql", _version(found.get("pg_version", [])), _piped(found.get("pg_sizes", [])))
+    postgresql = first(found.get("pg_version", []))
+    if postgresql:
+        rows += _sized("postgresql", _version(postgresql), _piped(found.get("pg_sizes", [])))
     mysql = first(found.get("my_version", []))
     if mysql:
         engine = "mariadb" if "mariadb" in mysql.lower() else "mysql"
         stated = re.search(r"(?:Distrib|Ver) ([0-9]+(?:\.[0-9]+){1,4})(?!.*Distrib)", mysql)
-        rows += _sized(engine, stated[1] if stated else _version([mysql]), _piped(found.get("my_sizes", [])))
+        rows += _sized(engine, stated[1] if stated else _version(mysql), _piped(found.get("my_sizes", [])))
     rows += _oracle(found)
     return {"databases": rows} if rows or "asked" in found else {}
 
 
-def _version(lines: list[str]) -> str:
-    hit = _VERSION.search(first(lines))
+def _version(stated: str) -> str:
+    hit = _VERSION.search(stated)
     return hit[1] if hit else ""
 
 
@@ -47,7 +49,7 @@ def _sized(engine: str, version: str, sizes: list[tuple[str, int]]) -> list[Valu
     rows: list[Value] = [
         base | {"name": name, "size_mib": round(size / _MIB, 1)} for name, size in sizes if name not in _SYSTEM and size > 0
     ]
-    return rows or ([base] if version else [])
+    return rows or [base]
 
 
 def _oracle(found: dict[str, list[str]]) -> list[Value]:
@@ -64,21 +66,23 @@ DATABASES = Probe(
     name="databases",
     command=rf"""
 say asked
-pg=; for d in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /usr/local/bin /usr/bin /opt/*/pgsql/bin; do [ -x "$d/postgres" ] && pg=$d; done
+pg=; for d in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /usr/local/bin /usr/bin /opt/*/pgsql/bin; do
+  if [ -x "$d/postgres" ]; then pg=$d; case $d in *[0-9]/bin) break;; esac; fi
+done
 if [ -n "$pg" ]; then
-  say pg_version; "$pg/postgres" -V
+  say pg_version
   if ls /var/run/postgresql/.s.PGSQL.* /tmp/.s.PGSQL.* >/dev/null 2>&1; then
-    say pg_sizes
+    "$pg/postgres" -V; say pg_sizes
     if [ "$(id -u)" = 0 ]; then su postgres -s /bin/sh -c "$pg/{_PSQL.replace("|", "'|'")} '{_PG_QUERY}'" 2>/dev/null
     else sudo -n -u postgres "$pg/psql" {_PSQL.removeprefix("psql ").replace("|", "'|'")} '{_PG_QUERY}'; fi
-  fi
+  else v=${{pg%/bin}}; echo "installed ${{v##*[!0-9.]}}"; fi
 fi
 for b in mariadbd mysqld /usr/libexec/mariadbd /usr/libexec/mysqld; do
   if has $b; then
-    say my_version; $b --version
+    say my_version
     if ls /var/run/mysqld/*.sock /var/lib/mysql/mysql.sock /tmp/mysql.sock >/dev/null 2>&1 && has mysql; then
-      say my_sizes; root mysql -N -B -e '{_MYSQL_QUERY}' </dev/null
-    fi
+      $b --version; say my_sizes; root mysql -N -B -e '{_MYSQL_QUERY}' </dev/null
+    else echo "installed ${{b##*/}}"; fi
     break
   fi
 done

@@ -90,7 +90,7 @@ def _boot(output: str) -> Reading:
 OS = Probe(
     name="os",
     command="""
-say uname; uname -s; uname -r; uname -m
+say uname; uname -srm | tr ' ' '\\n'
 say release; cat /etc/os-release 2>/dev/null
 for f in redhat-release SuSE-release debian_version alpine-release; do
   if [ -r /etc/$f ]; then say "$(echo $f | tr 'A-Z-' 'a-z_')"; cat /etc/$f; fi

@@ -135,8 +135,7 @@ HARD_CODED = Probe(
     name="hard_coded",
     command=r"""
 say asked
-say own; for a in $(ip -o -4 addr show 2>/dev/null | sed -n 's/.* inet \([0-9.]*\).*/\1/p'; ifconfig -a 2>/dev/null |
-  sed -n 's/.*inet \(addr:\)\{0,1\}\([0-9.]*\).*/\2/p'); do echo "$a"; done
+say own; { ip -o -4 addr show || ifconfig -a; } 2>/dev/null | sed -n 's/.*inet \(addr:\)\{0,1\}\([0-9.]*\).*/\2/p'
 say found
 { find /etc /usr/local/etc -type f -size -200 2>/dev/null
   for d in /opt/*/conf /opt/*/etc /opt/*/config /srv/*/conf /srv/*/config /usr/local/*/conf; do
