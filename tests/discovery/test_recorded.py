@@ -40,5 +40,11 @@ def test_names_are_unique_within_a_family():
         assert len(names) == len(set(names))
 
 
+def test_every_command_as_root_has_its_line_for_sudoers_in_the_docs():
+    page = (HERE.parents[1] / "docs" / "discovery.md").read_text(encoding="utf-8")
+    for command in sorted({command for probe in PROBES for command in probe.as_root}):
+        assert f"/{command}" in page, f"docs/discovery.md: no sudoers line with {command!r}"
+
+
 def test_what_may_ask_for_root_may_wait_and_so_has_a_deadline():
     assert not [probe.name for probe in PROBES if probe.as_root and not probe.seconds]

@@ -95,6 +95,6 @@ true""",
     parse=_databases,
     families=EVERYWHERE,
     seconds=20,
-    as_root=(f"mysql -N -B -e {_MYSQL_QUERY}".replace(",", "\\,"),),
+    as_root=(f"mysql -N -B -e {_MYSQL_QUERY}".replace(",", "\\,"), f"{_PSQL} {_PG_QUERY}".replace(",", "\\,")),
     confidence=0.9,
 )

@@ -73,11 +73,15 @@ def _units(found: dict[str, list[str]]) -> dict[str, dict[str, Value]]:
 def _schedules(output: str) -> Reading:
     rows: list[Value] = []
     file = ""
-    listed = False
+    listed = spooled = False
     for line in output.splitlines()[:MOST_ROWS]:
         if line.startswith("== "):
-            file = line[3:].partition(" ")[2]
-            listed = True
+            kind, _, file = line[3:].partition(" ")
+            listed, spooled = True, kind == "spool"
+            continue
+        if spooled:
+            owner, _, entry = line.partition(":")
+            rows += _cron_line(entry.strip(), owner) if owner.startswith("/") else []
             continue
         if kind_of_timer := re.fullmatch(r"(\S+)\.timer\s+enabled.*", line.strip()):
             rows.append({"kind": "timer", "owner": "root", "when": "", "command": text(kind_of_timer[1])})
@@ -149,15 +153,12 @@ for d in hourly daily weekly monthly; do
   if [ -d /etc/cron.$d ]; then printf '== cron %s\\n' "/etc/cron.$d/"; ls /etc/cron.$d; fi
 done
 for d in /var/spool/cron/crontabs /var/spool/cron/tabs /var/spool/cron /var/cron/tabs /etc/crontabs; do
-  [ -d $d ] || continue
-  if [ "$(id -u)" = 0 ]; then for f in $d/*; do [ -f "$f" ] && tab "$f"; done
-  else root ls $d | while read -r f; do printf '== cron %s\\n' "$d/$f"; root cat "$d/$f"; done; fi
-  break
+  if [ -d $d ]; then printf '== spool\\n'; root grep -r . $d; break; fi
 done
 if [ -d /run/systemd/system ]; then printf '== timers\\n'; systemctl list-unit-files --type=timer --no-legend --no-pager; fi
 true""",
     parse=_schedules,
     families=EVERYWHERE,
     seconds=15,
-    as_root=("ls /var/spool/cron/crontabs", "cat /var/spool/cron/crontabs/[a-z_]*"),
+    as_root=("grep -r . /var/spool/cron/crontabs",),
 )

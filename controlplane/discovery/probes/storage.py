@@ -203,7 +203,7 @@ VOLUMES = Probe(
     command=f"has lvs || exit 127; say lvs; root {_LVS.replace('|', chr(39) + '|' + chr(39))}",
     parse=_volumes,
     seconds=10,
-    as_root=(_LVS.replace("|", "\\|").replace(",", "\\,"),),
+    as_root=(_LVS.replace(",", "\\,"),),
 )
 
 FILE_SYSTEMS = Probe(
