@@ -132,5 +132,6 @@ MOJ_ARCHIVE = Legacy(
     behind=layout.MOJ_WEB,
 )
 MOJ_KIOSK = Legacy(server=layout.MOJ_KIOSK, system=roots.busybox, init="/sbin/moj-kiosk-init", services=("dropbear",))
-ALL = (MOF_FILES, MOJ_DB, MOJ_WEB, MOJ_ARCHIVE, MOJ_KIOSK)
-"""Those that another stands behind come before it."""
+CHAINS = ((MOF_FILES,), (MOJ_DB,), (MOJ_WEB, MOJ_ARCHIVE), (MOJ_KIOSK,))
+"""Those of a chain are made one after the other: each stands behind the one before it."""
+ALL = tuple(one for chain in CHAINS for one in chain)

@@ -38,7 +38,7 @@ def up(*, shared: int | None = None, wait: bool = True) -> None:
             if network.ensure_fabric():
                 note("made")
         jobs = [partial(_bring_host, host, everybody, wait) for host in (OLD_HOST, *everybody[:-1])]
-        _together([*jobs, partial(_bring_legacy, wait)])
+        _together([*jobs, *(partial(_bring_legacy, chain, wait) for chain in legacy.CHAINS)])
         if wait:
             with step(f"guest {PENSION.name}") as note:
                 note(pension.await_answer())
@@ -111,9 +111,8 @@ def _bring_host(host: Host, everybody: tuple[Host, ...], wait: bool) -> None:
             note(f"made {', '.join(made)}" if made else "as wanted")
 
 
-def _bring_legacy(wait: bool) -> None:
-    """One after the other: each takes a second, and one stands behind another."""
-    for one in legacy.ALL:
+def _bring_legacy(chain: Sequence[legacy.Legacy], wait: bool) -> None:
+    for one in chain:
         with step(f"server {one.server.name}") as note:
             made = one.ensure()
             if wait:

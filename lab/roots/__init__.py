@@ -6,6 +6,7 @@ The cache lies beside that of the images and is keyed by this folder's files alo
 import hashlib
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 from controlplane.errors import KasumiError
@@ -50,6 +51,7 @@ def init_of(server: str) -> Path:
     return RECIPE / f"{server}.init"
 
 
+@cache
 def digest() -> str:
     """The name of what this recipe builds."""
     found = hashlib.sha256()

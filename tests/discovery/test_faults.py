@@ -157,7 +157,7 @@ def test_binary_output_of_one_probe_is_garbled(door, known):
 
 
 def test_a_connection_cut_in_the_middle_keeps_what_came_before(door, known):
-    cut = probe("kill -9 $(awk '{print $4}' /proc/$$/stat); sleep 5", seconds=0)
+    cut = probe("sleep 1; kill -9 $(awk '{print $4}' /proc/$$/stat); sleep 5", seconds=0)
     result = collect("one", door, means(known, OS, CPU, cut, NEXT))
     assert result.answer is Answer.PARTLY
     assert "cut" in result.message

@@ -66,12 +66,13 @@ DATABASES = Probe(
     name="databases",
     command=rf"""
 say asked
+open() {{ for f; do [ -S "$f" ] && return 0; done; return 1; }}
 pg=; for d in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /usr/local/bin /usr/bin /opt/*/pgsql/bin; do
   if [ -x "$d/postgres" ]; then pg=$d; case $d in *[0-9]/bin) break;; esac; fi
 done
 if [ -n "$pg" ]; then
   say pg_version
-  if ls /var/run/postgresql/.s.PGSQL.* /tmp/.s.PGSQL.* >/dev/null 2>&1; then
+  if open /var/run/postgresql/.s.PGSQL.*[0-9] /tmp/.s.PGSQL.*[0-9]; then
     "$pg/postgres" -V; say pg_sizes
     if [ "$(id -u)" = 0 ]; then su postgres -s /bin/sh -c "$pg/{_PSQL.replace("|", "'|'")} '{_PG_QUERY}'" 2>/dev/null
     else sudo -n -u postgres "$pg/psql" {_PSQL.removeprefix("psql ").replace("|", "'|'")} '{_PG_QUERY}'; fi
@@ -80,7 +81,7 @@ fi
 for b in mariadbd mysqld /usr/libexec/mariadbd /usr/libexec/mysqld; do
   if has $b; then
     say my_version
-    if ls /var/run/mysqld/*.sock /var/lib/mysql/mysql.sock /tmp/mysql.sock >/dev/null 2>&1 && has mysql; then
+    if open /var/run/mysqld/*.sock /var/lib/mysql/mysql.sock /tmp/mysql.sock && has mysql; then
       $b --version; say my_sizes; root mysql -N -B -e '{_MYSQL_QUERY}' </dev/null
     else echo "installed ${{b##*/}}"; fi
     break
