@@ -34,7 +34,7 @@ def facts(
     last = session.store.facts.latest(session.estate.id, server=server).get(server, ())
     rows = records(known, field)
     if output is Format.TABLE:
-        rows = [row | {"value": shown(row["value"])} for row in rows]  # type: ignore[arg-type]
+        rows = [row | {"value": shown(row["value"]), "observed_at": str(row["observed_at"])[:19]} for row in rows]  # type: ignore[arg-type]
     elif output is Format.CSV:
         rows = [row | {"value": json.dumps(row["value"], ensure_ascii=False)} for row in rows]
     emit("facts", rows, COLUMNS, output)

@@ -16,6 +16,7 @@ from pathlib import Path
 import paramiko
 
 from controlplane.connectors.host_keys import HostKey, KnownHosts
+from controlplane.connectors.old_ssh import SSH_RSA, OldTransport, old_key
 from controlplane.model.facts import Answer
 
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)
@@ -38,6 +39,7 @@ class Door:
     user: str = "root"
     identity_file: str = ""
     jump: "Door | None" = None
+    old_algorithms: bool = False
 
     @property
     def recorded_address(self) -> str:
@@ -204,7 +206,7 @@ class Connection:
             before = self._come_in(door.jump, known, keyring, deadline)
             stream = _through(before, door, deadline)
         self._opened.append(stream)
-        transport = paramiko.Transport(stream)
+        transport = _transport(door, stream)
         self._opened.append(transport)
         return transport
 
@@ -216,7 +218,7 @@ def offered_keys(door: Door, known: KnownHosts, keyring: Keyring, *, seconds: fl
     """
     found: dict[str, HostKey] = {}
     trouble: NotIn | None = None
-    for kind in _TYPES:
+    for kind in (*_TYPES, SSH_RSA) if door.old_algorithms else _TYPES:
         try:
             key = _offered(door, known, keyring, kind, time.monotonic() + seconds)
         except NotIn as error:
@@ -238,7 +240,7 @@ def _offered(door: Door, known: KnownHosts, keyring: Keyring, kind: str, deadlin
             stream: socket.socket | paramiko.Channel = _through(opened[0]._transport, door, deadline)
         else:
             stream = _connected(door, deadline)
-        transport = paramiko.Transport(stream)
+        transport = _transport(door, stream)
         try:
             transport.get_security_options().key_types = (kind,)
             _start(transport, door, deadline)
@@ -252,6 +254,10 @@ def _offered(door: Door, known: KnownHosts, keyring: Keyring, kind: str, deadlin
     finally:
         for connection in opened:
             connection.close()
+
+
+def _transport(door: Door, stream: socket.socket | paramiko.Channel) -> paramiko.Transport:
+    return OldTransport(stream) if door.old_algorithms else paramiko.Transport(stream)
 
 
 def _left(deadline: float) -> float:
@@ -296,13 +302,14 @@ def _start(transport: paramiko.Transport, door: Door, deadline: float) -> None:
         words = str(error) or type(error).__name__
         if late or any(sign in words for sign in ("banner", "protocol version", "Timeout")):
             raise NotIn(Answer.TIMED_OUT if late else Answer.UNREACHABLE, f"{door.shown}: does not speak ssh: {words}") from None
-        raise NotIn(Answer.FAILED, f"{door.shown}: no agreement with its ssh server: {words}") from None
+        old = "" if door.old_algorithms else "; if it is of before 2016 say `ssh: {old_algorithms: true}` in the inventory"
+        raise NotIn(Answer.FAILED, f"{door.shown}: no agreement with its ssh server: {words}{old}") from None
     except (OSError, EOFError) as error:
         raise NotIn(Answer.UNREACHABLE, f"{door.shown}: closed the connection: {error or type(error).__name__}") from None
 
 
 def _log_in(transport: paramiko.Transport, door: Door, keyring: Keyring, deadline: float) -> None:
-    keys = keyring.keys(door)
+    keys = tuple(old_key(key) for key in keyring.keys(door)) if door.old_algorithms else keyring.keys(door)
     if not keys and not keyring.password:
         raise NotIn(
             Answer.REFUSED,

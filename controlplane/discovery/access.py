@@ -23,7 +23,7 @@ def _door(estate: Estate, server: Server, before: tuple[str, ...]) -> Door:
         raise KasumiError(f"server {server.id}: has no address; add `address: …` in the inventory")
     return Door(
         owner=f"{estate.id}/{server.id}", address=server.address, port=server.ssh.port, user=server.ssh.user or estate.access.user,
-        identity_file=server.ssh.identity_file or estate.access.identity_file,
+        identity_file=server.ssh.identity_file or estate.access.identity_file, old_algorithms=server.ssh.old_algorithms,
         jump=_jump(estate, server.ssh.jump, (*before, server.id)) if server.ssh.jump else None,
     )  # fmt: skip
 

@@ -318,6 +318,7 @@ class SshEntry(Strict):
     user: str = ""
     jump: str = ""
     identity_file: str = ""
+    old_algorithms: bool = False
 
 
 class ServerEntry(Strict):

@@ -101,13 +101,14 @@ class LedgerValue:
 class SshAccess:
     """How discovery comes in to a server; empty fields are as the estate's `Access` says.
 
-    `jump`: id of the server to go through, or `[user@]address[:port]`.
+    `jump`: id of the server to go through, or `[user@]address[:port]`. `old_algorithms`: SHA-1 may be spoken with it.
     """
 
     port: int = 22
     user: str = ""
     jump: str = ""
     identity_file: str = ""
+    old_algorithms: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
