@@ -85,6 +85,6 @@ def collect_all(
     if not doors:
         return
     with ThreadPoolExecutor(max_workers=min(parallel, len(doors))) as pool:
-        waiting = [pool.submit(one, server, door, means) for server, door in doors.items()]
-        for future in as_completed(waiting):
+        # No list of them: a future that is still named somewhere keeps its facts in memory to the end.
+        for future in as_completed([pool.submit(one, server, door, means) for server, door in doors.items()]):
             yield future.result()

@@ -25,7 +25,7 @@ PRELUDE = r"""
 has() { command -v "$1" >/dev/null 2>&1; }
 say() { printf '== %s\n' "$1"; }
 root() {
-  if [ "$(id -u)" = 0 ]; then "$@"
+  if [ "$KASUMI_UID" = 0 ]; then "$@"
   elif [ -n "$KASUMI_SUDO" ]; then
     ( p=$KASUMI_SUDO; unset KASUMI_SUDO; printf '%s\n' "$p" | sudo -S -p '' "$@" )
   else sudo -n "$@"
@@ -71,7 +71,7 @@ def compose(probes: Sequence[Probe], *, mark: str, sudo_password: str = "") -> s
         "LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin:$PATH; export LC_ALL PATH",
         "umask 077; cd /; renice 19 -p $$ >/dev/null 2>&1",
         f"P={quoted(PRELUDE)}",
-        f"KASUMI_SUDO={quoted(sudo_password)}; export KASUMI_SUDO",
+        f"KASUMI_SUDO={quoted(sudo_password)} KASUMI_UID=$(id -u); export KASUMI_SUDO KASUMI_UID",
         'S=$(uname -s); eval "$P"; G=; if has setsid; then G=setsid; fi',
         'case "$S $(timeout --version 2>/dev/null)" in FreeBSD*|*GNU*) G=timeout;; esac',
     ]

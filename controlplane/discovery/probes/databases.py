@@ -74,7 +74,7 @@ if [ -n "$pg" ]; then
   say pg_version
   if open /var/run/postgresql/.s.PGSQL.*[0-9] /tmp/.s.PGSQL.*[0-9]; then
     "$pg/postgres" -V; say pg_sizes
-    if [ "$(id -u)" = 0 ]; then su postgres -s /bin/sh -c "$pg/{_PSQL.replace("|", "'|'")} '{_PG_QUERY}'" 2>/dev/null
+    if [ "$KASUMI_UID" = 0 ]; then su postgres -s /bin/sh -c "$pg/{_PSQL.replace("|", "'|'")} '{_PG_QUERY}'" 2>/dev/null
     else sudo -n -u postgres "$pg/psql" {_PSQL.removeprefix("psql ").replace("|", "'|'")} '{_PG_QUERY}'; fi
   else v=${{pg%/bin}}; echo "installed ${{v##*[!0-9.]}}"; fi
 fi
@@ -89,9 +89,9 @@ for b in mariadbd mysqld /usr/libexec/mariadbd /usr/libexec/mysqld; do
 done
 if [ -r /etc/oratab ]; then say oratab; grep -v '^#' /etc/oratab; fi
 if [ -r /var/opt/oracle/oratab ]; then say oratab; grep -v '^#' /var/opt/oracle/oratab; fi
-say pmon; cat /proc/[0-9]*/comm 2>/dev/null | grep '^ora_pmon_'
-h=$(sed -n 's/^[^#:]*:\([^:]*\):.*/\1/p' /etc/oratab 2>/dev/null | head -n 1)
-if [ -x "$h/bin/lsnrctl" ]; then say listener; ORACLE_HOME=$h "$h/bin/lsnrctl" status; fi
+say pmon; if [ -r /etc/oratab ] || [ -r /var/opt/oracle/oratab ]; then cat /proc/[0-9]*/comm 2>/dev/null | grep '^ora_pmon_'; fi
+h=; [ -r /etc/oratab ] && h=$(sed -n 's/^[^#:]*:\([^:]*\):.*/\1/p' /etc/oratab | head -n 1)
+if [ -n "$h" ] && [ -x "$h/bin/lsnrctl" ]; then say listener; ORACLE_HOME=$h "$h/bin/lsnrctl" status; fi
 true""",
     parse=_databases,
     families=EVERYWHERE,

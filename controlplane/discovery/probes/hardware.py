@@ -128,7 +128,7 @@ HARDWARE = Probe(
     name="hardware",
     command="""
 say dmi; for f in sys_vendor product_name product_serial; do
-  if [ -r /sys/class/dmi/id/$f ]; then printf '%s=' $f; cat /sys/class/dmi/id/$f; fi
+  if [ -r /sys/class/dmi/id/$f ]; then v=; read -r v < /sys/class/dmi/id/$f; echo "$f=$v"; fi
 done
 say virt; if has systemd-detect-virt; then systemd-detect-virt; elif has virt-what; then virt-what; fi
 say hints
