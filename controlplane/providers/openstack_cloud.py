@@ -240,7 +240,7 @@ class Cloud:
 def _connect(pool: CloudPool) -> "openstack.connection.Connection":
     options: dict[str, Any] = {"project_name": pool.project} if pool.project else {}
     return openstack.connect(
-        cloud=pool.cloud, app_name="kasumi", app_version=__version__, session_constructor=_session, **options
+        cloud=pool.cloud, app_name="kasumi", app_version=__version__, session_constructor=patient_session, **options
     )
 
 
@@ -250,7 +250,7 @@ class _Patience(Retry):
     RETRY_AFTER_STATUS_CODES = frozenset({429})
 
 
-def _session(**options: Any) -> Session:
+def patient_session(**options: Any) -> Session:
     """keystoneauth's session over lines that wait when the cloud limits our rate."""
     options["timeout"] = options.get("timeout") or _TIMEOUT_SECONDS
     session = Session(**options)

@@ -189,3 +189,12 @@ def test_a_network_that_the_inventory_names_is_used_as_it_is(clean):
         clean.hand.remove_network(name)
     with pytest.raises(KasumiError, match=f"wanted one network named {name}, found 0"):
         clean.provider.ensure_network(wanted)
+
+
+def test_a_token_that_ended_in_the_middle_of_a_run_is_renewed(place):
+    cloud = Cloud(place.hand.cloud.pool)
+    session = cloud._open().session
+    ended = session.get_token()
+    place.hand.cloud.call("identity", "DELETE", "/auth/tokens", headers={"X-Subject-Token": ended})
+    assert cloud.get("identity", "/auth/projects")["projects"]
+    assert session.get_token() != ended

@@ -8,7 +8,7 @@ import pytest
 from keystoneauth1.exceptions import ServiceUnavailable
 from keystoneauth1.noauth import NoAuth
 
-from controlplane.providers.openstack_cloud import _session
+from controlplane.providers.openstack_cloud import patient_session
 
 
 class Limiting(BaseHTTPRequestHandler):
@@ -46,7 +46,7 @@ def service():
 def test_waits_as_long_as_it_is_told_and_says_it_again(service):
     url, handler = service
     handler.answers[:] = [(429, "1"), (429, "1")]
-    session = _session(auth=NoAuth())
+    session = patient_session(auth=NoAuth())
     began = time.monotonic()
     assert session.post(url, json={"server": 1}).status_code == 200
     assert time.monotonic() - began >= 2
@@ -57,7 +57,7 @@ def test_waits_as_long_as_it_is_told_and_says_it_again(service):
 def test_what_may_have_been_done_is_not_said_twice(service):
     url, handler = service
     handler.answers[:] = [(503, "1")]
-    session = _session(auth=NoAuth())
+    session = patient_session(auth=NoAuth())
     with pytest.raises(ServiceUnavailable):
         session.post(url, json={"server": 1})
     assert len(handler.asked) == 1
