@@ -54,6 +54,7 @@ def import_(
     _show(ready, output)
     if ready.differs and not dry_run:
         _confirm(ready, yes)
+        _ = session.store  # a store that does not open ends here, before anything is written
         ready.carry_out()
         _record(session, ready, file)
     say(_sentence(ready, ledger.name, dry_run))

@@ -368,6 +368,8 @@ def _lines(before: Host | None, after: Host, row: LedgerRow) -> Iterator[str]:
             yield (
                 f"{key}: {_shown(old.get(key))} -> {_shown(new.get(key))}" if before is not None else f"{key}: {_shown(new[key])}"
             )
+    if before is None and after.server is None:
+        yield f"{len(row.values)} values as facts"
     said = _facts_of(before, row.file) if before is not None else {}
     now = {value.field: value for value in row.values}
     if before is not None:

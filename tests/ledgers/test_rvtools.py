@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from controlplane.assessment.readiness import readiness_of
 from controlplane.inventory import load
 from controlplane.ledgers.mapping import LedgerMap
 from controlplane.ledgers.reading import SourceKind, read_file
+from controlplane.model.assessment import Reading
 from controlplane.model.finding import Severity
+from tests.assessment.estates import knowledge
 from tests.ledgers.rvtools_files import write_export
 
 
@@ -46,6 +49,17 @@ def test_what_hinders_a_move_is_a_fact(tmp_path):
     assert database["networks"] == [
         {"card": "Network adapter 1", "network": "VLAN30", "mac": "00:50:56:aa:00:02", "connected": False}
     ]
+
+
+def test_readiness_rules_find_what_hinders_a_move(tmp_path):
+    guests, _ = read(tmp_path)
+    met = {
+        name: {result.rule.text.id for result in readiness_of(knowledge().rules, facts) if result.reading is Reading.MET}
+        for name, facts in guests.items()
+    }
+    assert {"snapshots", "boot-mode-uefi"} <= met["WEB-01"]
+    assert {"raw-devices", "disks-shared-by-guests", "independent-disks", "media-connected", "dongle"} <= met["人事DB"]
+    assert not {"snapshots", "raw-devices", "disks-shared-by-guests", "media-connected", "dongle"} & met["old"]
 
 
 def test_what_cannot_be_read_is_named_by_its_cell(tmp_path):
