@@ -33,6 +33,7 @@ def check_plan(plan: Plan, estate: Estate, observation: Observation) -> tuple[Fi
         *world.closed_hosts(),
         *world.names(),
         *world.zones(),
+        *world.pins(),
         *world.capacity(),
         *world.spreading(),
         *world.losses(),
@@ -189,6 +190,22 @@ class _World:
                 for text in wrong:
                     yield self._judge((machine,), f"machine {machine.id}", text, "choose another network or host")
 
+    def pins(self) -> Iterator[Finding]:
+        """Hosts that a machine is bound to, and hosts that are forbidden to it."""
+        for machine in self._machines:
+            if not self._pinned_rightly(machine, machine.host):
+                only, never = self._pins_of(machine)
+                text = f"stands on {machine.host}, may only on {list(only) or 'any'} and not on {list(never)}"
+                yield self._judge((machine,), f"machine {machine.id}", text, "move it, or change its `only_on` or `not_on`")
+
+    def _pins_of(self, machine: PlannedMachine) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        asked = self._estate.servers.get(machine.server) or self._estate.machines.get(machine.id)
+        return (asked.only_on, asked.not_on) if asked is not None else ((), ())
+
+    def _pinned_rightly(self, machine: PlannedMachine, host_id: str) -> bool:
+        only, never = self._pins_of(machine)
+        return host_id not in never and (not only or host_id in only)
+
     def capacity(self) -> Iterator[Finding]:
         """Foreign machines, machines that leave, and the plan's machines within what a host may promise."""
         for host_id, promised in sorted(self._promised.items()):
@@ -254,7 +271,7 @@ class _World:
 
     def _admits(self, machine: PlannedMachine, host: Host) -> bool:
         carried = all(nic.network in host.networks for nic in machine.nics)
-        return machine.confidentiality in host.confidentiality and carried
+        return machine.confidentiality in host.confidentiality and carried and self._pinned_rightly(machine, host.id)
 
     def _answers(self, host_id: str) -> bool:
         seen = self._seen.get(host_id)
