@@ -12,6 +12,7 @@ _WORDS = {
     Rule.CLOSED: "closed",
     Rule.ZONE: "another grade",
     Rule.NETWORK: "network not carried",
+    Rule.PIN: "barred by only_on or not_on",
     Rule.NAME: "name taken",
     Rule.CAPACITY: "no room",
     Rule.SPREAD: "spreading of replicas",

@@ -1,6 +1,6 @@
 """Checks what only the whole inventory can show: ids used once, references that resolve, demands that a host can meet."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from controlplane.inventory.addresses import address_findings
 from controlplane.inventory.complaints import suggestion
@@ -137,7 +137,7 @@ def _cloud_overlaps(hosts: Iterable[Entry]) -> Iterator[Finding]:
 
 
 def _servers(entries: Entries) -> Iterator[Finding]:
-    machines, systems = _ids(entries.machines), _ids(entries.systems)
+    machines, systems, hosts = _ids(entries.machines), _ids(entries.systems), _ids(entries.hosts)
     networks, images, servers = _ids(entries.networks), _ids(entries.images), _ids(entries.servers)
     for entry in entries.servers:
         server = entry.model
@@ -163,6 +163,17 @@ def _servers(entries: Entries) -> Iterator[Finding]:
         elif server.into:
             yield entry.finding(f"into is for merge, not for {server.disposition.value}", "remove it or merge", "into")
         yield from _needs(entry)
+        yield from _pins(entry, hosts)
+
+
+def _pins(entry: Entry, hosts: Mapping[str, Entry]) -> Iterator[Finding]:
+    """`only_on` and `not_on` name hosts, and leave one."""
+    for name in ("only_on", "not_on"):
+        for at, host in enumerate(getattr(entry.model, name)):
+            yield from _resolves(entry, host, "host", hosts, name, at)
+    only = set(entry.model.only_on)
+    if only and only <= set(entry.model.not_on):
+        yield entry.finding("every host of only_on is forbidden by not_on", "take one out of `not_on`", "only_on")
 
 
 def _names_a_server(jump: str) -> bool:
@@ -190,8 +201,9 @@ def _ledgers(entries: Entries) -> Iterator[Finding]:
 
 
 def _machines(entries: Entries) -> Iterator[Finding]:
-    networks, images = _ids(entries.networks), _ids(entries.images)
+    networks, images, hosts = _ids(entries.networks), _ids(entries.images), _ids(entries.hosts)
     for entry in entries.machines:
+        yield from _pins(entry, hosts)
         yield from _resolves(entry, entry.model.network, "network", networks, "network")
         yield from _resolves(entry, entry.model.image, "image", images, "image")
         image = images.get(entry.model.image)

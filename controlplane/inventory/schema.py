@@ -274,6 +274,8 @@ class MachineEntry(Strict):
     network: str
     address: Address | None = None
     replica_group: str = ""
+    only_on: list[Id] = []
+    not_on: list[Id] = []
     roles: list[Id] = []
     services: list[ServiceEntry] = []
     variables: dict[str, Any] = {}
@@ -336,6 +338,8 @@ class ServerEntry(Strict):
     network: str = ""
     image: str = ""
     replica_group: str = ""
+    only_on: list[Id] = []
+    not_on: list[Id] = []
     roles: list[Id] = []
     services: list[ServiceEntry] = []
     source: SourceEntry | None = None

@@ -118,6 +118,7 @@ class Server:
 
     `into` is the id of the wanted machine that takes over a merged server; `depends_on` are ids of servers it cannot work
     without, whether or not anybody saw them talk. `example` marks data made up for illustration.
+    `only_on`: hosts its machine may stand on, empty: any; `not_on`: hosts it may not.
     """
 
     id: str
@@ -134,6 +135,8 @@ class Server:
     network: str = ""
     image: str = ""
     replica_group: str = ""
+    only_on: tuple[str, ...] = ()
+    not_on: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     services: tuple[Service, ...] = ()
     source: LibvirtSource | None = None
@@ -148,7 +151,10 @@ class Server:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedMachine:
-    """A machine that a system asks for beside those derived from its servers. `address` empty: the planner picks one."""
+    """A machine that a system asks for beside those derived from its servers. `address` empty: the planner picks one.
+
+    `only_on`: hosts it may stand on, empty: any; `not_on`: hosts it may not.
+    """
 
     id: str
     system: str
@@ -157,6 +163,8 @@ class WantedMachine:
     network: str
     address: str = ""
     replica_group: str = ""
+    only_on: tuple[str, ...] = ()
+    not_on: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     services: tuple[Service, ...] = ()
     variables: dict[str, object] = field(default_factory=dict, hash=False)

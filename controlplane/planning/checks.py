@@ -33,6 +33,7 @@ def check_plan(plan: Plan, estate: Estate, observation: Observation) -> tuple[Fi
         *world.closed_hosts(),
         *world.names(),
         *world.zones(),
+        *world.pins(),
         *world.capacity(),
         *world.spreading(),
         *world.losses(),
@@ -139,6 +140,29 @@ def _addresses(plan: Plan, estate: Estate) -> Iterator[Finding]:
                 yield _critical(where, f"address {nic.address} belongs to {holder}", "declare another address")
 
 
+class _Crowd:
+    """Machines by host and by replica group, and what they take of each host."""
+
+    def __init__(self, machines: Sequence[PlannedMachine]) -> None:
+        self._by_host: dict[str, list[PlannedMachine]] = {}
+        self._by_group: dict[tuple[str, str], list[PlannedMachine]] = {}
+        self.taken: dict[str, Resources] = {}
+        for machine in machines:
+            self._by_host.setdefault(machine.host, []).append(machine)
+            self.taken[machine.host] = self.taken.get(machine.host, Resources()) + machine.size
+            if machine.replica_group:
+                self._by_group.setdefault((machine.system, machine.replica_group), []).append(machine)
+
+    def on(self, hosts: Iterable[str]) -> list[PlannedMachine]:
+        """The machines on any of these hosts."""
+        return [machine for host in sorted(hosts) for machine in self._by_host.get(host, ())]
+
+    def replicas_of(self, machines: Iterable[PlannedMachine]) -> list[PlannedMachine]:
+        """All machines of the replica groups that these belong to."""
+        groups = sorted({(machine.system, machine.replica_group) for machine in machines if machine.replica_group})
+        return [machine for group in groups for machine in self._by_group[group]]
+
+
 class _World:
     """Plan, estate and observation side by side, for the rules about hosts."""
 
@@ -189,10 +213,27 @@ class _World:
                 for text in wrong:
                     yield self._judge((machine,), f"machine {machine.id}", text, "choose another network or host")
 
+    def pins(self) -> Iterator[Finding]:
+        """Hosts that a machine is bound to, and hosts that are forbidden to it."""
+        for machine in self._machines:
+            if not self._pinned_rightly(machine, machine.host):
+                only, never = self._pins_of(machine)
+                text = f"stands on {machine.host}, may only on {list(only) or 'any'} and not on {list(never)}"
+                yield self._judge((machine,), f"machine {machine.id}", text, "move it, or change its `only_on` or `not_on`")
+
+    def _pins_of(self, machine: PlannedMachine) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        asked = self._estate.servers.get(machine.server) or self._estate.machines.get(machine.id)
+        return (asked.only_on, asked.not_on) if asked is not None else ((), ())
+
+    def _pinned_rightly(self, machine: PlannedMachine, host_id: str) -> bool:
+        only, never = self._pins_of(machine)
+        return host_id not in never and (not only or host_id in only)
+
     def capacity(self) -> Iterator[Finding]:
         """Foreign machines, machines that leave, and the plan's machines within what a host may promise."""
+        crowd = _Crowd(self._machines)
         for host_id, promised in sorted(self._promised.items()):
-            here = [machine for machine in self._machines if machine.host == host_id]
+            here = crowd.on((host_id,))
             if not self._answers(host_id) or not here:
                 continue
             wanted = total([machine.size for machine in here]) + self._others(host_id)
@@ -220,41 +261,37 @@ class _World:
         levels = {machine.id: self._estate.tiers[machine.tier].host_failures for machine in self._machines}
         silent = sorted(host for host in self._estate.hosts if not self._answers(host))
         answering = sorted(host for host in self._estate.hosts if self._answers(host))
+        crowd = _Crowd(self._machines)
         for level in sorted(set(levels.values()) - {0}):
-            protected = [machine for machine in self._machines if levels[machine.id] >= level]
             for lost in combinations(answering, min(max(0, level - len(silent)), len(answering))):
                 gone = frozenset((*silent, *lost))
-                if self._survives(protected, self._machines, gone):
+                protected = [machine for machine in crowd.on(gone) if levels[machine.id] >= level]
+                if self._survives(protected, crowd, gone):
                     continue
-                standing = [machine for machine in self._machines if self._in_place(machine)]
-                already = not self._survives([m for m in protected if self._in_place(m)], standing, gone)
-                newcomers = [m for m in protected if m.host in gone and not self._in_place(m)]
-                severity = Severity.WARNING if already and not newcomers else Severity.CRITICAL
+                standing = [machine for machine in protected if self._in_place(machine)]
+                stood = _Crowd([machine for machine in self._machines if self._in_place(machine)])
+                already = not self._survives(standing, stood, gone)
+                severity = Severity.WARNING if already and len(standing) == len(protected) else Severity.CRITICAL
                 where = f"loss of {' and '.join(sorted(gone))}"
-                names = ", ".join(sorted(machine.id for machine in protected if machine.host in gone))
+                names = ", ".join(sorted(machine.id for machine in protected))
                 text = f"not all of {names} can be placed elsewhere"
                 yield Finding(severity=severity, where=where, what=text, remedy="add a host or move machines")
 
-    def _survives(
-        self, protected: Iterable[PlannedMachine], all_machines: Iterable[PlannedMachine], gone: frozenset[str]
-    ) -> bool:
-        moving = [machine for machine in protected if machine.host in gone]
-        staying = [machine for machine in all_machines if machine.host not in gone]
-        taken: dict[str, Resources] = {}
-        for machine in staying:
-            taken[machine.host] = taken.get(machine.host, Resources()) + machine.size
-        room: dict[str, Resources] = {}
-        for host_id, promised in self._promised.items():
-            host = self._estate.hosts[host_id]
-            if host_id in gone or host.maintenance or not self._answers(host_id):
-                continue
-            room[host_id] = promised - self._others(host_id) - taken.get(host_id, Resources())
+    def _survives(self, moving: Sequence[PlannedMachine], crowd: "_Crowd", gone: frozenset[str]) -> bool:
+        if not moving:
+            return True
+        room = {
+            host_id: promised - self._others(host_id) - crowd.taken.get(host_id, Resources())
+            for host_id, promised in self._promised.items()
+            if host_id not in gone and not self._estate.hosts[host_id].maintenance and self._answers(host_id)
+        }
+        staying = [machine for machine in crowd.replicas_of(moving) if machine.host not in gone]
         where = {machine.id: machine.host for machine in staying}
         return replaceable(moving, room, lambda machine, host: self._admits(machine, self._estate.hosts[host]), staying, where)
 
     def _admits(self, machine: PlannedMachine, host: Host) -> bool:
         carried = all(nic.network in host.networks for nic in machine.nics)
-        return machine.confidentiality in host.confidentiality and carried
+        return machine.confidentiality in host.confidentiality and carried and self._pinned_rightly(machine, host.id)
 
     def _answers(self, host_id: str) -> bool:
         seen = self._seen.get(host_id)

@@ -18,7 +18,7 @@ from controlplane.planning.standing import stand_existing
 
 _ANY = "(any)"
 _ANY_GRADE = 0
-_GIVEN_UP_FIRST = (Rule.NAME, Rule.CLOSED, Rule.LOSS, Rule.SPREAD, Rule.NETWORK, Rule.ZONE, Rule.CAPACITY)
+_GIVEN_UP_FIRST = (Rule.NAME, Rule.CLOSED, Rule.LOSS, Rule.SPREAD, Rule.NETWORK, Rule.ZONE, Rule.PIN, Rule.CAPACITY)
 """Deletion tries rules in this order, so what is left speaks of room before it speaks of names."""
 _STEPS = 4_000
 _WORK = 40_000
@@ -96,6 +96,7 @@ def rules_of(case: Case, machine: str) -> list[_Key]:
     draft = next(draft for draft in case.drafts if draft.id == machine)
     said = [Rule.CAPACITY, Rule.ZONE, Rule.NETWORK]
     said += [Rule.SPREAD] if draft.replica_group else []
+    said += [Rule.PIN] if draft.only_on or draft.not_on else []
     said += [Rule.LOSS] if draft.tier.host_failures else []
     said += [Rule.NAME] if any(machine in room.others_by_name for room in case.rooms) else []
     return [(rule, machine) for rule in said]
@@ -124,6 +125,8 @@ def _loosened(draft: Draft, kept: set[_Key]) -> Draft:
         confidentiality=draft.confidentiality if holds(Rule.ZONE) else _ANY_GRADE,
         network=draft.network if holds(Rule.NETWORK) else _ANY,
         replica_group=draft.replica_group if holds(Rule.SPREAD) else "",
+        only_on=draft.only_on if holds(Rule.PIN) else (),
+        not_on=draft.not_on if holds(Rule.PIN) else (),
         tier=draft.tier if holds(Rule.LOSS) else replace(draft.tier, host_failures=0),
     )
 
@@ -189,8 +192,14 @@ def _text(rule: Rule, subject: str, case: Case) -> str:
         Rule.CAPACITY: f"needs {size.vcpus} vCPU, {size.memory_mib} MiB, {size.disk_gib} GiB",
         Rule.ZONE: f"needs a host of grade {draft.confidentiality}",
         Rule.NETWORK: f"needs a host that carries network {draft.network} for {draft.ministry} at grade {draft.confidentiality}",
+        Rule.PIN: _pins(draft),
         Rule.SPREAD: f"stands apart from the other replicas of {draft.replica_group} by {tier.spread_over}",
         Rule.LOSS: f"must fit elsewhere after the loss of any {lost}, as tier {tier.id} asks",
         Rule.NAME: "may not share a host with another machine of its name",
     }
     return words[rule]
+
+
+def _pins(draft: Draft) -> str:
+    stated = [f"may stand only on {', '.join(draft.only_on)}"] if draft.only_on else []
+    return " and ".join([*stated, *([f"may not stand on {', '.join(draft.not_on)}"] if draft.not_on else [])])

@@ -1,7 +1,8 @@
 """The one place that says where a machine may stand, asked of the plan so far and never of the world.
 
 A machine may stand on a host when all of these hold: the host answers and is not in maintenance; it holds the machine's
-confidentiality grade and carries its network; no other machine of its name is there; vCPU, memory and disk fit in what the
+confidentiality grade and carries its network; it is among the hosts the machine is pinned to and not among those it is
+forbidden; no other machine of its name is there; vCPU, memory and disk fit in what the
 host may promise; no replica of the same group is on the host or in the same failure domain; and after the loss of any hosts
 that a tier must survive, the machines of that tier on them can still be re-placed on the rest (`losses`).
 """
@@ -19,6 +20,8 @@ from controlplane.planning.capacity import HostRoom
 from controlplane.planning.demand import Draft
 from controlplane.planning.losses import Ints, Losses, Stand, amount_of, share_left
 
+_Zone = tuple[int, str, str, tuple[str, ...], tuple[str, ...]]
+
 DIMENSIONS = (("vCPU", ""), ("memory", " MiB"), ("disk", " GiB"))
 
 
@@ -28,6 +31,7 @@ class Rule(StrEnum):
     CLOSED = "closed"
     ZONE = "zone"
     NETWORK = "network"
+    PIN = "pin"
     NAME = "name"
     CAPACITY = "capacity"
     SPREAD = "spread"
@@ -61,9 +65,9 @@ class PlanSoFar:
         self._drafts = {draft.id: draft for draft in drafts}
         self._where: dict[str, str] = {}
         self._groups: dict[tuple[str, str], dict[str, int]] = {}
-        self._fixed: dict[tuple[int, str, str, str], tuple[Objection, ...]] = {}
-        self._eligible: dict[tuple[int, str, str], tuple[str, ...]] = {}
-        self._eligible_numbers: dict[tuple[int, str, str], Ints] = {}
+        self._fixed: dict[tuple[_Zone, str], tuple[Objection, ...]] = {}
+        self._eligible: dict[_Zone, tuple[str, ...]] = {}
+        self._eligible_numbers: dict[_Zone, Ints] = {}
         self._on: list[dict[str, None]] = [{} for _ in rooms]
         self._in_use = np.zeros(len(rooms), dtype=np.bool_)
         self._changes: list[tuple[Draft, str, bool]] = []
@@ -94,8 +98,8 @@ class PlanSoFar:
         return self._ids
 
     def eligible(self, draft: Draft) -> tuple[str, ...]:
-        """Hosts that are open to new machines and hold the machine's grade and network."""
-        key = (draft.confidentiality, draft.network, draft.ministry)
+        """Hosts that are open to new machines, hold the machine's grade and network, and are not barred by its pins."""
+        key = _zone(draft)
         if key not in self._eligible:
             self._eligible[key] = tuple(
                 room.host.id for room in self._rooms.values() if room.takes_new and not self._zone_objections(draft, room.host)
@@ -104,7 +108,7 @@ class PlanSoFar:
 
     def eligible_numbers(self, draft: Draft) -> Ints:
         """The eligible hosts as numbers in the order of `hosts`."""
-        key = (draft.confidentiality, draft.network, draft.ministry)
+        key = _zone(draft)
         if key not in self._eligible_numbers:
             self._eligible_numbers[key] = np.array([self._numbers[host] for host in self.eligible(draft)], dtype=np.int64)
         return self._eligible_numbers[key]
@@ -238,7 +242,7 @@ class PlanSoFar:
 
     def _objections(self, draft: Draft, host_id: str) -> Iterator[Objection]:
         room = self._rooms[host_id]
-        key = (draft.confidentiality, draft.network, draft.ministry, host_id)
+        key = (_zone(draft), host_id)
         fixed = self._fixed.get(key)
         if fixed is None:
             fixed = self._fixed[key] = (*self._closed(room), *self._zone_objections(draft, room.host))
@@ -277,6 +281,10 @@ class PlanSoFar:
             found.append(
                 Objection(rule=Rule.NETWORK, text=f"network {network.id} belongs to {network.ministry}, not {draft.ministry}")
             )
+        if draft.only_on and host.id not in draft.only_on:
+            found.append(Objection(rule=Rule.PIN, text=f"may stand only on {', '.join(draft.only_on)}"))
+        if host.id in draft.not_on:
+            found.append(Objection(rule=Rule.PIN, text="is forbidden to it (`not_on`)"))
         return tuple(found)
 
     def _capacity_objections(self, draft: Draft, host_id: str) -> Iterator[Objection]:
@@ -358,6 +366,11 @@ def domain_of(host: Host, spread_over: str) -> tuple[str, ...]:
 def as_tuple(amount: Resources) -> tuple[int, int, int]:
     """vCPU, MiB, GiB: the form that the inner loops compare."""
     return (amount.vcpus, amount.memory_mib, amount.disk_gib)
+
+
+def _zone(draft: Draft) -> _Zone:
+    """What decides on which hosts a machine may stand whatever else stands there."""
+    return (draft.confidentiality, draft.network, draft.ministry, draft.only_on, draft.not_on)
 
 
 def _group(draft: Draft) -> tuple[str, str] | None:

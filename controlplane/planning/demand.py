@@ -31,6 +31,8 @@ class Draft:
     confidentiality: int
     tier: Tier
     replica_group: str = ""
+    only_on: tuple[str, ...] = ()
+    not_on: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     services: tuple[Service, ...] = ()
     variables: dict[str, object] = field(default_factory=dict, hash=False)
@@ -117,6 +119,8 @@ def _from_wanted(wanted: WantedMachine, estate: Estate) -> Draft:
         confidentiality=system.confidentiality,
         tier=estate.tiers[system.tier],
         replica_group=wanted.replica_group,
+        only_on=wanted.only_on,
+        not_on=wanted.not_on,
         roles=wanted.roles,
         services=wanted.services,
         variables=wanted.variables,
@@ -152,6 +156,8 @@ def _from_server(server: Server, estate: Estate, system: System) -> tuple[Draft 
         confidentiality=system.confidentiality,
         tier=estate.tiers[system.tier],
         replica_group=server.replica_group,
+        only_on=server.only_on,
+        not_on=server.not_on,
         roles=server.roles,
         services=server.services,
         variables=server.variables,

@@ -118,6 +118,7 @@ def _server_facts(server: Server) -> Facts:
         **(_size_facts("size", server.size) if server.size is not None else {}),
         **(_size_facts("target", server.target) if server.target is not None else {}),
         **_source_facts(server.source),
+        **_pin_facts(server),
     }
     return facts | _content_facts(server.roles, server.services, server.variables)
 
@@ -130,8 +131,15 @@ def _machine_facts(machine: WantedMachine) -> Facts:
         "address": machine.address,
         "replica_group": machine.replica_group,
         **_size_facts("size", machine.size),
+        **_pin_facts(machine),
     }
     return facts | _content_facts(machine.roles, machine.services, machine.variables)
+
+
+def _pin_facts(asked: Server | WantedMachine) -> Facts:
+    """Only where something is stated, so that plans made before these words existed stay fresh."""
+    stated: Facts = {"only_on": ", ".join(asked.only_on), "not_on": ", ".join(asked.not_on)}
+    return {name: value for name, value in stated.items() if value}
 
 
 def _system_facts(system: System) -> Facts:

@@ -11,6 +11,7 @@ _MOVES = {
     Rule.CLOSED: "bring back hosts that are closed",
     Rule.ZONE: "add the grade to the `confidentiality` of a host",
     Rule.NETWORK: "carry the network to a host or choose another network",
+    Rule.PIN: "loosen `only_on` or `not_on` of the machine",
     Rule.NAME: "remove or rename the other machine of this name",
     Rule.CAPACITY: "add a host, raise its capacity or overcommit, or plan a smaller size",
     Rule.SPREAD: "add a host in another failure domain, or loosen `spread_over` of the tier",

@@ -58,7 +58,15 @@ def _greedy(drafts: Sequence[Draft], so_far: PlanSoFar, order: _Order, rank: _Ra
     unplaced = []
     refused: dict[object, set[int]] = {}
     for draft in sorted(drafts, key=lambda draft: order(so_far, draft)):
-        alike = (draft.size, draft.tier.host_failures, draft.confidentiality, draft.network, draft.ministry)
+        alike = (
+            draft.size,
+            draft.tier.host_failures,
+            draft.confidentiality,
+            draft.network,
+            draft.ministry,
+            draft.only_on,
+            draft.not_on,
+        )
         if _place_one(draft, so_far, so_far.open_to(draft), rank, refused.setdefault(alike, set())) < 0:
             unplaced.append(draft)
     return Placement(so_far=so_far, unplaced=tuple(unplaced))

@@ -115,6 +115,9 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "replatform without image": (MOF, "disposition: merge\n            into: ledger-1", "disposition: replatform"),
     "rehost without mac": (MOF, '            mac: "52:54:00:00:00:05"\n', ""),
     "replica of nobody": (MOF, "ledger-2: *ledger", "ledger-2: {<<: *ledger, replica_group: leger}"),
+    "pinned to no host": (MOF, "ledger-2: *ledger", "ledger-2: {<<: *ledger, only_on: [hv9]}"),
+    "kept off no host": (MOF, "into: ledger-1", "into: ledger-1\n            not_on: [hv8]"),
+    "pinned where it is forbidden": (MOF, "ledger-2: *ledger", "ledger-2: {<<: *ledger, only_on: [hv1], not_on: [hv1]}"),
     "disk smaller than the image": (MOF, "memory: 512MiB, disk: 4GiB", "memory: 512MiB, disk: 2GiB"),
     "network of another ministry": (
         MOF,

@@ -16,7 +16,8 @@ from controlplane.planning.packing.problem import Bins, Ints, Problem
 
 _ROUNDS_A_FIXING = 12
 _DRAWN_FIXINGS = 4
-_SURE = 0.999
+_SURE = 0.8
+"""Use from which a column is fixed together with others; such columns share no item that exists once."""
 
 
 def dive(problem: Problem, master: Master, meter: Meter, best: Bins, target: int, seed: int) -> Bins:
@@ -56,10 +57,10 @@ def _dive_once(problem: Problem, master: Master, meter: Meter, most: int, draw: 
 
 
 def _choose(patterns: list[Pattern], use: Floats, draw: np.random.Generator | None) -> list[tuple[Pattern, int]]:
-    """All that are used whole times; when there are none, the one used most, or one drawn."""
+    """All that are used nearly whole times or more; when there are none, the one used most, or one drawn."""
     sure = np.flatnonzero(use >= _SURE)
     if len(sure):
-        return [(patterns[int(at)], int(use[at] + 1 - _SURE)) for at in sure]
+        return [(patterns[int(at)], max(1, int(use[at] + 1e-6))) for at in sure]
     if draw is None:
         return [(patterns[int(use.argmax())], 1)]
     chance = np.maximum(use, 0.0) ** 2

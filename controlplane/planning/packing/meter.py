@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-_NODES_A_UNIT = 15_000_000
-_SIMPLEX_UPDATES_A_UNIT = 4_000_000
+_NODES_A_UNIT = 20_000_000
+_SIMPLEX_UPDATES_A_UNIT = 8_000_000
 """Rows of the basis touched by simplex iterations."""
-_ARRAY_ELEMENTS_A_UNIT = 150_000_000
+_ARRAY_ELEMENTS_A_UNIT = 300_000_000
 _LOOP_ELEMENTS_A_UNIT = 1_200_000_000
 
 
