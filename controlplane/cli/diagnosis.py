@@ -7,6 +7,8 @@ from controlplane.planning.infeasible import InfeasiblePlan
 from controlplane.planning.inputs import PlanInputs
 from controlplane.planning.repairs import Repair, cheapest_repairs
 
+_SHOWN = 40
+
 
 def diagnosis(infeasible: InfeasiblePlan, inputs: PlanInputs) -> str:
     """The message of an estate without plan, with its conflict and repairs where machines fit nowhere."""
@@ -25,10 +27,14 @@ def conflict_and_repairs(unplaced: Sequence[str], inputs: PlanInputs) -> list[st
 
 def _conflict(conflict: Conflict) -> list[str]:
     count = len(conflict.constraints)
+    if not count:
+        return ["which constraints conflict was not found within the work there is for it"]
     head = "these cannot all hold" if count > 1 else "this cannot hold"
     give_up = "; with any one of them given up, the others can" if count > 1 and conflict.minimal else ""
     lines = [f"{head}{give_up}:"]
-    lines += [f"  {each.rule.value} of {each.subject}: {each.subject} {each.text}" for each in conflict.constraints]
+    lines += [f"  {each.rule.value} of {each.subject}: {each.subject} {each.text}" for each in conflict.constraints[:_SHOWN]]
+    if count > _SHOWN:
+        lines.append(f"  and {count - _SHOWN} more")
     if not conflict.proven:
         lines.append("  (as far as a bounded search can tell: that no placement exists is not proven)")
     if not conflict.minimal:

@@ -26,7 +26,9 @@ def explain(
     plan: str = typer.Argument(
         "", metavar="[PLAN]", help="A plan file or `accepted`; without it the accepted plan, or what would be planned now."
     ),
-    first: str = typer.Option("", "--from", metavar="DATE", help="Also say in which wave it moves, from this day on."),
+    first: str = typer.Option(
+        "", "--from", metavar="DATE", help="Also say in which wave it moves from this day on, by the defaults of `kasumi waves`."
+    ),
     offline: bool = OFFLINE_OPTION,
     output: Format = FORMAT_OPTION,
     home: OptionalPath = HOME_OPTION,

@@ -12,6 +12,7 @@ from controlplane.cli.plan import STDOUT, write_whole
 from controlplane.cli.scheduling import (
     BANDWIDTH_OPTION,
     COHORTS_OPTION,
+    FILL_OPTION,
     FREEZE_OPTION,
     HOST_SLOTS_OPTION,
     NO_FREEZES_OPTION,
@@ -43,6 +44,7 @@ def plan(
     slots: int = SLOTS_OPTION,
     slots_per_host: int = HOST_SLOTS_OPTION,
     probability: float = PROBABILITY_OPTION,
+    fill: int = FILL_OPTION,
     freeze: list[str] = FREEZE_OPTION,
     no_standing_freezes: bool = NO_FREEZES_OPTION,
     default_window: list[str] = WINDOW_OPTION,
@@ -59,7 +61,7 @@ def plan(
     if first:
         policy = wave_policy(
             session, first=first, until=until, bandwidth=bandwidth, overhead=overhead, spread=spread, slots=slots,
-            host_slots=slots_per_host, probability=probability, freezes=freeze, no_freezes=no_standing_freezes,
+            host_slots=slots_per_host, probability=probability, fill=fill, freezes=freeze, no_freezes=no_standing_freezes,
             windows=default_window, cohorts=cohorts,
         )  # fmt: skip
         schedule = scheduled(shown, inputs, policy)

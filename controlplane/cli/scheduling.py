@@ -33,6 +33,9 @@ HOST_SLOTS_OPTION: Any = typer.Option(2, "--slots-per-host", min=1, max=100, hel
 PROBABILITY_OPTION: Any = typer.Option(
     0.9, "--probability", min=0.0, max=0.9999, help="How surely a wave must end in its window, where history tells."
 )
+FILL_OPTION: Any = typer.Option(
+    75, "--fill", min=1, max=100, metavar="PERCENT", help="How much of a window is planned where no history tells."
+)
 FREEZE_OPTION: Any = typer.Option(
     [],
     "--freeze",
@@ -99,6 +102,7 @@ def wave_policy(session: Session, **given: Any) -> WavePolicy:
         slots=given["slots"],
         slots_per_host=given["host_slots"],
         least_probability=given["probability"],
+        fill=given["fill"] / 100,
         freezes=(*standing, *(_freeze(text) for text in given["freezes"])),
         default_windows=tuple(given["windows"]),
         cohorts=tuple(tuple(c.servers if isinstance(c, Cohort) else c) for c in cohorts.cohorts),
@@ -110,7 +114,8 @@ def plain_policy(session: Session, first: str) -> WavePolicy:
     """The policy without any other option."""
     return wave_policy(
         session, first=first, until="", bandwidth=None, overhead=OVERHEAD_OPTION.default, spread=None, slots=SLOTS_OPTION.default,
-        host_slots=HOST_SLOTS_OPTION.default, probability=PROBABILITY_OPTION.default, freezes=[], no_freezes=False, windows=[],
+        host_slots=HOST_SLOTS_OPTION.default, probability=PROBABILITY_OPTION.default, fill=FILL_OPTION.default,
+        freezes=[], no_freezes=False, windows=[],
         cohorts=None,
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ from controlplane.cli.plan import write_whole
 from controlplane.cli.scheduling import (
     BANDWIDTH_OPTION,
     COHORTS_OPTION,
+    FILL_OPTION,
     FREEZE_OPTION,
     FROM_OPTION,
     HOST_SLOTS_OPTION,
@@ -46,6 +47,7 @@ def waves(
     slots: int = SLOTS_OPTION,
     slots_per_host: int = HOST_SLOTS_OPTION,
     probability: float = PROBABILITY_OPTION,
+    fill: int = FILL_OPTION,
     freeze: list[str] = FREEZE_OPTION,
     no_standing_freezes: bool = NO_FREEZES_OPTION,
     default_window: list[str] = WINDOW_OPTION,
@@ -67,7 +69,7 @@ def waves(
     session = Session(home=home, inventory=inventory)
     policy = wave_policy(
         session, first=first, until=until, bandwidth=bandwidth, overhead=overhead, spread=spread, slots=slots,
-        host_slots=slots_per_host, probability=probability, freezes=freeze, no_freezes=no_standing_freezes,
+        host_slots=slots_per_host, probability=probability, fill=fill, freezes=freeze, no_freezes=no_standing_freezes,
         windows=default_window, cohorts=cohorts,
     )  # fmt: skip
     if plan or session.store.accepted_plan(session.estate.id) is not None:

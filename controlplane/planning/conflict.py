@@ -1,7 +1,8 @@
 """Why there is no plan, as few words as possible: a minimal set of constraints that cannot all hold.
 
 A constraint is one rule for one machine (its room, grade, network, spreading, losses, name) or one closed host. Minimal: with any
-one of them given up, the others can hold. QuickXplain (Junker 2004) finds the machines, deletion the rules among theirs.
+one of them given up, the others can hold. QuickXplain (Junker 2004) finds the machines, once from those that fit nowhere and once
+from the largest; of the fewer, deletion leaves the rules.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,12 +10,11 @@ from dataclasses import dataclass, replace
 
 from controlplane.model.resources import Resources
 from controlplane.planning.capacity import HostRoom, rooms_of
-from controlplane.planning.constraints import PlanSoFar, Rule
+from controlplane.planning.constraints import Rule
 from controlplane.planning.demand import Draft, demand_of
 from controlplane.planning.existing import existing_machines
 from controlplane.planning.feasibility import Case, feasible
 from controlplane.planning.inputs import PlanInputs
-from controlplane.planning.standing import stand_existing
 
 _ANY = "(any)"
 _ANY_GRADE = 0
@@ -55,18 +55,23 @@ _Key = tuple[Rule, str]
 def minimal_conflict(inputs: PlanInputs, suspects: Sequence[str] = ()) -> Conflict | None:
     """A minimal conflict of an estate without plan; None when a placement exists after all. `suspects` are tried first."""
     case = case_of(inputs)
-    first = frozenset(suspects)
-    machines = sorted((draft.id for draft in case.drafts), key=lambda machine: (machine not in first, machine))
     asking = _Asking(case)
     closed = [(Rule.CLOSED, room.host.id) for room in case.rooms if not room.takes_new]
+    rules = {draft.id: rules_of(case, draft) for draft in case.drafts}
 
     def conflicting(some: Sequence[str]) -> bool:
-        return not asking.holds([*closed, *(key for machine in some for key in rules_of(case, machine))])
+        return not asking.holds([*closed, *(key for machine in some for key in rules[machine])])
 
-    if not conflicting(machines):
-        return None
-    guilty = _quickxplain(conflicting, machines)
-    keys = [*closed, *(key for machine in sorted(guilty) for key in rules_of(case, machine))]
+    found: list[list[str]] = []
+    for order in (_most_suspect(case, suspects), _most_suspect(case, ())):
+        some = _first_conflicting(order, conflicting, asking)
+        if some is None and not found:
+            return None if not asking.spent else Conflict(constraints=(), proven=False, minimal=False)
+        found += [_quickxplain(conflicting, some, asking)] if some is not None else []
+        if len(found[0]) == 1:
+            break
+    guilty = min(found, key=len)
+    keys = [*closed, *(key for machine in sorted(guilty) for key in rules[machine])]
     for key in sorted(keys, key=lambda key: (_GIVEN_UP_FIRST.index(key[0]), key[1])):
         without = [other for other in keys if other != key]
         if not asking.spent and not asking.holds(without):
@@ -80,7 +85,6 @@ def case_of(inputs: PlanInputs) -> Case:
     drafts = demand_of(inputs.estate).drafts
     rooms = rooms_of(inputs.estate, inputs.observation, inputs.parent, frozenset(draft.id for draft in drafts))
     existing, _ = existing_machines(drafts, inputs.estate, inputs.observation, inputs.parent)
-    stand_existing(PlanSoFar(rooms, inputs.estate.networks, drafts), drafts, existing)
     standing = tuple((draft, existing[draft.id].host) for draft in drafts if draft.id in existing and existing[draft.id].in_place)
     there = {draft.id for draft, _ in standing}
     return Case(
@@ -91,9 +95,37 @@ def case_of(inputs: PlanInputs) -> Case:
     )
 
 
-def rules_of(case: Case, machine: str) -> list[_Key]:
+def _most_suspect(case: Case, suspects: Sequence[str]) -> list[str]:
+    """What fits nowhere first, then those that want the same hosts, then the others; the largest first."""
+    first = frozenset(suspects)
+    wanted = {(draft.confidentiality, draft.network) for draft in case.drafts if draft.id in first}
+
+    def rank(draft: Draft) -> tuple[object, ...]:
+        size = draft.size
+        alike = (draft.confidentiality, draft.network) in wanted
+        return (draft.id not in first, not alike, -size.memory_mib, -size.vcpus, -size.disk_gib, draft.id)
+
+    return [draft.id for draft in sorted(case.drafts, key=rank)]
+
+
+def _first_conflicting(
+    machines: Sequence[str], conflicting: Callable[[Sequence[str]], bool], asking: "_Asking"
+) -> list[str] | None:
+    """The first machines, as few as doubling finds, that already conflict; None when all of them do not, or work has ended."""
+    count = 1
+    while not asking.spent:
+        some = list(machines[:count])
+        if conflicting(some):
+            return some
+        if count >= len(machines):
+            return None
+        count = min(2 * count, len(machines))
+    return None
+
+
+def rules_of(case: Case, draft: Draft) -> list[_Key]:
     """The rules that say anything about a machine."""
-    draft = next(draft for draft in case.drafts if draft.id == machine)
+    machine = draft.id
     said = [Rule.CAPACITY, Rule.ZONE, Rule.NETWORK]
     said += [Rule.SPREAD] if draft.replica_group else []
     said += [Rule.PIN] if draft.only_on or draft.not_on else []
@@ -164,13 +196,13 @@ class _Asking:
         return answer is True
 
 
-def _quickxplain(conflicting: Callable[[Sequence[str]], bool], elements: Sequence[str]) -> list[str]:
-    """A minimal subset that conflicts, preferring elements that come first."""
+def _quickxplain(conflicting: Callable[[Sequence[str]], bool], elements: Sequence[str], asking: _Asking) -> list[str]:
+    """A minimal subset that conflicts, preferring elements that come first; when work has ended, what is left is kept."""
 
     def search(background: list[str], added: bool, candidates: list[str]) -> list[str]:
         if added and conflicting(background):
             return []
-        if len(candidates) == 1:
+        if len(candidates) == 1 or asking.spent:
             return candidates
         half = len(candidates) // 2
         former, latter = candidates[:half], candidates[half:]
@@ -178,7 +210,7 @@ def _quickxplain(conflicting: Callable[[Sequence[str]], bool], elements: Sequenc
         first = search(background + second, bool(second), former)
         return first + second
 
-    return search([], False, list(elements)) if elements else []
+    return search([], False, list(elements))
 
 
 def _text(rule: Rule, subject: str, case: Case) -> str:

@@ -28,11 +28,13 @@ from controlplane.planning.build import InfeasiblePlan
 from controlplane.planning.checks import check_plan
 from controlplane.planning.conflict import Conflict, case_of
 from controlplane.planning.constraints import Rule
-from controlplane.planning.demand import Draft
+from controlplane.planning.demand import Draft, demand_of
 from controlplane.planning.inputs import PlanInputs
 
 _TRIES = 16
-"""Plans made for repairs of one kind."""
+"""Plans made for repairs of one kind, at most."""
+_PLACED = 20_000
+"""Machines placed for repairs of one kind, about; large estates get fewer tries."""
 _FEW = 3
 """Single machines are made smaller only when no more than these are in the conflict."""
 _OF_ONE_KIND = 2
@@ -55,8 +57,10 @@ class Repair:
 def cheapest_repairs(inputs: PlanInputs, conflict: Conflict) -> tuple[Repair, ...]:
     """Repairs that were found to help, cheapest first, at most two of a kind."""
     found: list[Repair] = []
+    machines = len(demand_of(inputs.estate).drafts)
+    tries = max(2, min(_TRIES, _PLACED // max(1, machines)))
     for kind, repairs in _KINDS:
-        for text, plan in islice(repairs(inputs, conflict, _Trial()), _OF_ONE_KIND):
+        for text, plan in islice(repairs(inputs, conflict, _Trial(tries)), _OF_ONE_KIND):
             found.append(Repair(kind=kind, text=text, hosts_used=len({m.host for m in plan.machines}), hosts=len(plan.hosts)))
     return tuple(found)
 
@@ -64,8 +68,8 @@ def cheapest_repairs(inputs: PlanInputs, conflict: Conflict) -> tuple[Repair, ..
 class _Trial:
     """Asks the planner, as often as there is work left."""
 
-    def __init__(self) -> None:
-        self._left = _TRIES
+    def __init__(self, tries: int) -> None:
+        self._left = tries
 
     def plan(self, altered: PlanInputs) -> Plan | None:
         """The plan for altered inputs that passes the independent check, or None."""
@@ -247,7 +251,7 @@ def _add_mixture(inputs: PlanInputs, trial: _Trial) -> _Found:
     plan: Plan | None = None
     while plan is None and added.total() < _MOST_HOSTS:
         unplaced = trial.unplaced(_mixed(inputs, added))
-        drafts = [draft for draft in case_of(inputs).drafts if draft.id in unplaced]
+        drafts = [draft for draft in demand_of(inputs.estate).drafts if draft.id in unplaced]
         likes = [like for like in _models(inputs) for draft in drafts[:1] if _may_hold(inputs.estate.hosts[like], draft)]
         if not likes:
             return
@@ -301,7 +305,7 @@ def _shrunk(size: Resources, twentieths: int) -> Resources:
 
 def _drafts(inputs: PlanInputs, conflict: Conflict) -> list[Draft]:
     ids = set(conflict.machines)
-    return [draft for draft in case_of(inputs).drafts if draft.id in ids]
+    return [draft for draft in demand_of(inputs.estate).drafts if draft.id in ids]
 
 
 def _systems(inputs: PlanInputs, conflict: Conflict, rule: Rule) -> list[str]:

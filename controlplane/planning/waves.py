@@ -36,7 +36,8 @@ class Freeze:
 class WavePolicy:
     """What bounds the schedule. `slots` copies run at once, `slots_per_host` of them into one host.
 
-    A wave must be expected to end in its window, and with history to do so with `least_probability`.
+    A wave must end in its window with `least_probability`; where no history tells, no more than the share `fill` of a window is
+    planned.
     """
 
     first: date
@@ -45,6 +46,7 @@ class WavePolicy:
     slots: int = 4
     slots_per_host: int = 2
     least_probability: float = 0.9
+    fill: float = 0.75
     freezes: tuple[Freeze, ...] = ()
     default_windows: tuple[str, ...] = ()
     cohorts: tuple[tuple[str, ...], ...] = ()
@@ -267,7 +269,8 @@ def _fit(
         ends = max(move.ends_at for _, move in booked)
         expected = (ends - span.starts_at).total_seconds() / 60
         likely = policy.speed.probability(expected, span.minutes)
-        if ends <= span.ends_at and (likely is None or likely >= policy.least_probability):
+        sure = likely >= policy.least_probability if likely is not None else expected <= policy.fill * span.minutes
+        if ends <= span.ends_at and sure:
             return "", booked
         for _, move in booked:
             booking.cancel(move.starts_at, move.minutes, move.host)
@@ -277,6 +280,8 @@ def _fit(
     likely = policy.speed.probability(shortest, most)
     if shortest > most:
         why = f"the longest is {_hours(most)}"
+    elif likely is None and shortest > policy.fill * most:
+        why = f"the longest is {_hours(most)}, of which {100 * policy.fill:.0f} % are planned where no history tells"
     elif likely is not None and likely < policy.least_probability:
         why = f"the longest, {_hours(most)}, is enough with {100 * likely:.0f} %, and {100 * policy.least_probability:.0f} % are asked for"
     else:
@@ -391,7 +396,10 @@ def _assumptions(policy: WavePolicy, estate: Estate, moving: Mapping[str, Planne
         "what is copied is the declared disk, at most; for machines made anew no more than both disks hold",
     ]
     if speed.spread is None:
-        said.append("no history of moves: how surely a wave ends in its window is not known")
+        said.append(
+            "no history of moves: how surely a wave ends in its window is not known, "
+            f"and no more than {100 * policy.fill:.0f} % of a window is planned"
+        )
     else:
         said.append(f"time taken is lognormal around what is expected, spread {speed.spread:.2f}, one factor for a whole wave")
     systems = Counter(moving[server].system for server in moving)

@@ -96,7 +96,7 @@ def _survives(case, rooms, where):
     return True
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @for_all(estates())
 def test_conflicts_are_minimal_by_brute_force(given):
     given = replace(given, machines=dict(list(given.machines.items())[:5]), hosts=dict(list(given.hosts.items())[:4]))
@@ -121,7 +121,7 @@ def test_conflicts_are_minimal_by_brute_force(given):
         assert brute_force(only(case, [other for other in keys if other != key])), f"{key} is not needed"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @for_all(estates())
 def test_feasibility_agrees_with_brute_force(given):
     given = replace(given, machines=dict(list(given.machines.items())[:5]), hosts=dict(list(given.hosts.items())[:4]))

@@ -11,7 +11,9 @@ from controlplane.planning.believed import believed_observation
 from controlplane.planning.checks import check_plan
 from controlplane.planning.difference import diff_plans
 from controlplane.planning.facts import believed_hosts, input_facts, moved_facts
+from controlplane.planning.rebase import rebased
 from tests.planning.estates import IMAGES, KEYS, applied, observed, planned, small_estate
+from tests.planning.test_headroom import inputs_of
 
 
 def test_a_plan_made_offline_is_the_plan_of_empty_hosts_that_answer_as_declared():
@@ -57,3 +59,12 @@ def test_a_host_that_was_looked_at_beside_believed_ones_is_not_believed():
     assert believed_hosts(planned(given, seen)) == ("hv2", "hv3")
     seen.hosts["hv2"] = observed(given).hosts["hv2"]
     assert "host hv3 is believed as declared" in planned(given, seen).warnings[0]
+
+
+def test_a_plan_made_offline_is_rebased_onto_hosts_that_were_seen():
+    given = small_estate()
+    offline = planned(given, believed_observation(given, None))
+    seen = rebased(offline, inputs_of(given))
+    assert believed_hosts(seen) == ()
+    assert diff_plans(offline, seen).is_empty
+    assert moved_facts(seen, input_facts(given, observed(given), IMAGES, KEYS)) == ()

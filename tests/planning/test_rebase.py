@@ -120,7 +120,7 @@ def test_what_stands_is_built_on_the_accepted_plan():
     assert diff_plans(offered, again).changed == ()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @for_all(estates(), st.integers(0, 4), st.integers(0, 6))
 def test_a_rebased_plan_is_valid_and_moves_nobody_without_need(given, closed, grown):
     try:

@@ -79,12 +79,13 @@ def test_what_is_needed_moves_before_and_circles_move_together():
     [
         ({"default_windows": ()}, {}, "neither system s nor ministry mic declares a change window; add `change_windows`"),
         ({}, {"change_windows": ("Sat 22:00-22:30",)}, "needs about 1 h 40 in one window; the longest is 0 h 30"),
+        ({}, {"change_windows": ("Sat 22:00-00:00",)}, "the longest is 2 h 00, of which 75 % are planned where no history tells"),
         ({}, {"contract_end": date(2026, 12, 3)}, "no change window before the contract of s ends on 2026-12-03"),
         ({"last": date(2026, 12, 4)}, {}, "no change window"),
         ({"freezes": (Freeze(first=FIRST, last=date(2027, 12, 1), reason="election"),)}, {}, "no change window"),
         (
             {"slots": 1, "last": date(2026, 12, 8)},
-            {"change_windows": ("Sat 22:00-00:00",)},
+            {"change_windows": ("Sat 22:00-00:30",)},
             "every window up to 2026-12-08 is full",
         ),
         (
@@ -112,8 +113,8 @@ def test_cohorts_without_a_common_window_and_what_waits_for_them():
 
 def test_contracts_that_end_first_move_first():
     given = moving_estate({"a": ("s", 500), "b": ("t", 100)}, t={"contract_end": date(2027, 1, 31)},
-                          s={"change_windows": ("Sat 22:00-00:00",)})  # fmt: skip
-    given.systems["t"] = replace(given.systems["t"], change_windows=("Sat 22:00-00:00",))
+                          s={"change_windows": ("Sat 22:00-00:30",)})  # fmt: skip
+    given.systems["t"] = replace(given.systems["t"], change_windows=("Sat 22:00-00:30",))
     made = schedule_of(given, slots=1)
     assert [move.server for wave in made.waves for move in wave.moves] == ["b", "a"]
     assert made.wave_of("b")[0].number < made.wave_of("a")[0].number
@@ -179,11 +180,12 @@ def _judge(made, given, rules, plan):
             if each in by_server and other in wanted and each not in reach[other]:
                 assert by_server[other][1].ends_at <= by_server[each][1].starts_at
     for wave in made.waves:
+        assert wave.probability is not None or wave.expected_minutes <= rules.fill * wave.window.minutes + 0.1
         assert wave.probability is None or wave.probability >= rules.least_probability - 1e-4
         assert wave.unsafe == ()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @for_all(st.data())
 def test_every_schedule_keeps_its_rules(data):
     windows = st.sampled_from([(), ("Sat 22:00-06:00",), ("daily 23:00-02:00",), ("Sun 21:00-05:00", "Wed 00:00-03:00")])
