@@ -234,7 +234,8 @@ def _assessed(
 def _only_functions(truth: ServerTruth, functions: Sequence[str]) -> bool:
     """True when all it serves to others belongs to its common functions."""
     known = {port for function in FUNCTIONS if function.id in functions for port in function.ports}
-    return {item.get("port") for item in outside_listeners(truth)} <= known | _LOGIN_AND_MONITORING
+    expected = known | _LOGIN_AND_MONITORING
+    return all(isinstance(port := item.get("port"), int) and port in expected for item in outside_listeners(truth))
 
 
 def _waits_for(contradictions: Iterable[Contradiction], readiness: Iterable[Outcome]) -> tuple[str, ...]:

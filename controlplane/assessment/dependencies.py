@@ -210,7 +210,7 @@ def _cohorts(dependencies: Iterable[Dependency], estate: Estate, truths: Mapping
     for server_id, truth in truths.items():
         cluster = truth.value("cluster")
         for item in cluster if isinstance(cluster, list) and server_id in estate.servers else ():
-            if isinstance(item, dict) and item.get("name") and item.get("kind") in _STRONG_CLUSTER:
+            if isinstance(item, dict) and item.get("name") and str(item.get("kind")) in _STRONG_CLUSTER:
                 members[str(item["kind"]), str(item["name"])].append(server_id)
     for (kind, name), servers in members.items():
         for first, second in zip(sorted(set(servers)), sorted(set(servers))[1:], strict=False):

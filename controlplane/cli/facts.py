@@ -2,18 +2,21 @@
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import typer
 
+from controlplane.assessment.truth import ServerTruth, contradiction_findings
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
 from controlplane.cli.output import FORMAT_OPTION, Format, emit, say
 from controlplane.cli.session import Session
 from controlplane.discovery.selection import selected
 from controlplane.errors import ExitCode, KasumiError
+from controlplane.execution.assessing import truth_of_server
 from controlplane.model.document import to_data
-from controlplane.model.facts import CATALOGUE, ServerFacts, Value
+from controlplane.model.facts import CATALOGUE, Value
 
-COLUMNS = ("field", "value", "source", "confidence", "observed_at", "by")
+COLUMNS = ("field", "value", "source", "used", "confidence", "observed_at", "by")
 _SHOWN = 100
 """Characters of a value in a table; -o json has them all."""
 
@@ -25,14 +28,14 @@ def facts(
     home: OptionalPath = HOME_OPTION,
     inventory: OptionalPath = INVENTORY_OPTION,
 ) -> int:
-    """Show what is known of a server: every source's latest answer for each field, with its time and confidence."""
+    """Show what is known of a server: every source's latest answer for each field, which one counts, what contradicts."""
     session = Session(home=home, inventory=inventory)
     if server not in session.estate.servers:
         selected(session.estate, [server])
         raise KasumiError(f"facts: {server} is not a server; `kasumi inventory list servers` shows ids", ExitCode.USAGE)
-    known = session.store.facts.latest_with_facts(session.estate.id, server=server).get(server, ())
+    truth = truth_of_server(session.estate, session.store, server, as_of=datetime.now(UTC).date())
     last = session.store.facts.latest(session.estate.id, server=server).get(server, ())
-    rows = records(known, field)
+    rows = records(truth, field)
     if output is Format.TABLE:
         rows = [row | {"value": shown(row["value"]), "observed_at": str(row["observed_at"])[:19]} for row in rows]  # type: ignore[arg-type]
     elif output is Format.CSV:
@@ -43,15 +46,21 @@ def facts(
         say(f"{server}: {one.source.value} {one.answer.value} at {one.collected_at:%Y-%m-%d %H:%M:%S%z}{why}")
     if not last:
         say(f"{server}: nobody has asked it yet; `kasumi discover {server}`")
+    for finding in contradiction_findings(truth):
+        say(f"{finding.severity.value}: {finding}")
     return ExitCode.DONE
 
 
-def records(known: Sequence[ServerFacts], fields: Sequence[str]) -> list[dict[str, object]]:
-    """One record for each fact, in the order of the catalogue, sources side by side."""
+def records(truth: ServerTruth, fields: Sequence[str]) -> list[dict[str, object]]:
+    """One record for each fact, in the order of the catalogue, sources side by side, the one that counts first."""
     order = {name: place for place, name in enumerate(CATALOGUE)}
-    everything = [fact for one in known for fact in one.facts if not fields or any(_matches(fact.field, name) for name in fields)]
-    everything.sort(key=lambda fact: (order.get(fact.field, len(order)), fact.source.value))
-    return [to_data(fact) for fact in everything]
+    wanted = [known for name, known in truth.fields.items() if not fields or any(_matches(name, one) for one in fields)]
+    wanted.sort(key=lambda known: order.get(known.field, len(order)))
+    return [
+        to_data(fact) | {"used": not place and known.accepted is None, "contradiction": known.contradiction}
+        for known in wanted
+        for place, fact in enumerate(known.facts)
+    ]
 
 
 def _matches(field: str, wanted: str) -> bool:

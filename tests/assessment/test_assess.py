@@ -5,7 +5,10 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from controlplane.assessment.assess import assess
 from controlplane.assessment.readiness import readiness_of
 from controlplane.assessment.truth import seen_digest, truth_of
 from controlplane.errors import KasumiError
@@ -13,9 +16,10 @@ from controlplane.model.assessment import Reading
 from controlplane.model.decision import Decision
 from controlplane.model.document import assessment_from_json, assessment_to_json, digest
 from controlplane.model.estate import Confirmation, Disposition
+from controlplane.model.facts import CATALOGUE
 from controlplane.model.finding import Severity
-from tests.assessment.estates import assessed, collections, knowledge, office_estate, one
-from tests.assessment.said import NOON, ledger
+from tests.assessment.estates import AS_OF, POLICY, assessed, collections, knowledge, office_estate, one
+from tests.assessment.said import NOON, ledger, said
 
 
 @pytest.fixture(scope="module")
@@ -186,3 +190,24 @@ def test_a_server_that_nobody_speaks_of_is_unknown():
     assert (server.answer, server.truth_score, server.size.wanted) == ("", 0, None)
     assert server.fate.reasons[0] == "nobody has looked at it: it stays rehost, as declared"
     assert digest(made) != digest(assessed())
+
+
+FIELDS = sorted(CATALOGUE)
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["203.0.113.10", "fe80::1%eth0", "2026-01-01", "ü\x00"]),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(["address", "prefix_length", "remote_address", "remote_port", "local_port", "direction", "port", "process",
+                         "kind", "name", "not_after", "type", "engine", "bound_to"]), inner, max_size=5),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.sampled_from(FIELDS), ANY, max_size=8), st.dictionaries(st.sampled_from(FIELDS), ANY, max_size=8))
+def test_whatever_servers_and_ledgers_say_there_is_an_assessment(seen, stated):
+    given_estate = office_estate()
+    truths = [truth_of("pension-db", [said("pension-db", seen), ledger("pension-db", stated)])]
+    made = assess(given_estate, truths, [], (), knowledge(), POLICY, AS_OF)
+    assert len(made.servers) == len(given_estate.servers)
+    assert assessment_from_json(assessment_to_json(made), "x") == made

@@ -61,7 +61,10 @@ def test_what_a_server_says_is_kept_and_shown(trusted):
     assert code in {0, 3}, found
     assert found["one"]["answer"] in {"answered", "partly"}
     assert {probe["answer"] for probe in found["one"]["probes"]} <= {"answered", "absent", "failed", "refused"}
-    facts = json.loads(trusted.kasumi("facts", "one", "-o", "json").stdout)["facts"]
+    said = json.loads(trusted.kasumi("facts", "one", "-o", "json").stdout)["facts"]
+    assert {fact["source"] for fact in said} == {"ssh", "ledger"}
+    facts = [fact for fact in said if fact["source"] == "ssh"]
+    assert all(fact["used"] for fact in facts)
     by_field = {fact["field"]: fact for fact in facts}
     assert set(by_field) <= set(CATALOGUE)
     assert by_field["os.family"]["value"] == "linux"

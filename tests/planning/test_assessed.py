@@ -121,6 +121,9 @@ def test_assess_accept_plan_report_by_command(controller, tmp_path):
     assert "there is no plan on contradicted facts (1 critical); no file was written" in refused.stderr
     assert "server mhlw-pension: memory.total_mib: ssh says 2100" in refused.stderr
     assert "`kasumi accept mhlw-pension memory.total_mib --reason …`" in refused.stderr
+    known = controller("facts", "mhlw-pension", "--field", "memory.*")
+    assert "critical: server mhlw-pension: memory.total_mib: ssh says 2100" in known.stderr
+    assert len(known.stdout.splitlines()) == 3
     file = tmp_path / "assessment.json"
     first = controller("assess", "-o", str(file))
     assert first.returncode == 0, first.stderr
