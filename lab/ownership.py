@@ -126,8 +126,15 @@ def remove_home(home: Path) -> None:
 
 
 def leave_netns_folder() -> None:
-    """Undo that `ip netns` mounts its folder onto itself at its first use; only when that was ours and nobody has joined."""
-    if NAMED.is_dir() and not any(NAMED.iterdir()):
+    """Undo that `ip netns` mounts its folder onto itself at its first use, which was ours; never while somebody uses it.
+
+    If that is the other part of the lab (libvirt hosts, OpenStack) the duty becomes its own.
+    """
+    if NAMED.is_dir() and any(NAMED.iterdir()):
+        for home in (layout.home(), layout.home().with_name(layout.home().name + layout.CLOUD_SUFFIX)):
+            if is_home(home):
+                write(home / MARKER, json.dumps(_read(home) | {"netns_mounted_before": False}))
+    elif NAMED.is_dir():
         attempt(["umount", str(NAMED)])
         # Somebody may have come in between; then the folder is theirs.
         with suppress(OSError):

@@ -22,6 +22,8 @@ STATE_FOLDERS = (
     "keystone/credential",
     "glance/images",
     "neutron/lock",
+    "cinder/conversion",
+    "cinder/lock",
     "nova/lock",
 )
 

@@ -7,7 +7,7 @@ from lab.command import run
 from lab.openstack import layout, packages, services
 from lab.openstack.configuration import Secrets
 
-NAMES = ("keystone", "glance", "placement", "neutron", "nova_api", "nova_cell0", "nova")
+NAMES = ("keystone", "glance", "placement", "neutron", "cinder", "nova_api", "nova_cell0", "nova")
 _SYNC_SECONDS = 600
 
 
@@ -68,6 +68,7 @@ def _others() -> None:
     _tool("neutron-db-manage", "neutron.conf", ["upgrade", "heads"])
     _tool("glance-manage", "glance-api.conf", ["db_sync"])
     _tool("placement-manage", "placement.conf", ["db", "sync"])
+    _tool("cinder-manage", "cinder.conf", ["db", "sync"])
 
 
 def _tool(name: str, configuration: str, arguments: Sequence[str]) -> None:

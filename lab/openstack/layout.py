@@ -11,8 +11,8 @@ ADDRESS = "10.78.255.1"
 """Where the APIs listen, at their usual ports: in the namespace, so no other program of this machine can be in their way."""
 REGION = "lab"
 
-PORTS = {"keystone": 5000, "glance": 9292, "placement": 8778, "neutron": 9696, "nova": 8774}
-CLOUD_TYPES = {"glance": "image", "placement": "placement", "neutron": "network", "nova": "compute"}
+PORTS = {"keystone": 5000, "glance": 9292, "placement": 8778, "neutron": 9696, "cinder": 8776, "nova": 8774}
+CLOUD_TYPES = {"glance": "image", "placement": "placement", "neutron": "network", "cinder": "block-storage", "nova": "compute"}
 """Service type of each API in Keystone's catalogue, but for Keystone itself."""
 
 ZONES = {"az1": ("cmp01", "cmp02", "cmp03"), "az2": ("cmp04", "cmp05", "cmp06")}
@@ -27,11 +27,11 @@ PROJECT, MEMBER = "kasumi", "engineer"
 
 def url(service: str) -> str:
     """Where an API answers."""
-    path = {"keystone": "/v3", "nova": "/v2.1"}.get(service, "")
+    path = {"keystone": "/v3", "cinder": "/v3", "nova": "/v2.1"}.get(service, "")
     return f"http://{ADDRESS}:{PORTS[service]}{path}"
 
 
-API_URLS = {"nova-api" if name == "nova" else name: url(name) for name in PORTS}
+API_URLS = {f"{name}-api" if name in {"cinder", "nova"} else name: url(name) for name in PORTS}
 """By the name of the service."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from controlplane.errors import KasumiError
+from controlplane.errors import KasumiError, RefusedError
 from lab import ownership, processes
 from lab.openstack import accounts, configuration, databases, layout, network, packages, services, snapshot
 from lab.progress import say, step
@@ -39,6 +39,11 @@ def up() -> None:
                 note("made")
         if not _has_state():
             _make_state()
+        elif snapshot.recipe() != snapshot.place().name:
+            raise RefusedError(
+                f"lab openstack: wanted a cloud of this version at {layout.home()}, found one that another version made; what "
+                "is in it is left alone: `kasumi lab reset` makes it anew and empty"
+            )
         _start()
 
 

@@ -45,10 +45,11 @@ def everything() -> tuple[tuple[Service, ...], ...]:
         (_rabbitmq(),),
         (
             *(_api(name, module) for name, module in APIS.items()),
-            _nova("nova-control", "conductor", "scheduler", port=_CONTROL_PORT),
+            _python_service("nova-control", "nova", "conductor", "scheduler", port=_CONTROL_PORT),
+            _python_service("cinder-volume", "cinder", port=_CONTROL_PORT - 1),
         ),
         tuple(
-            _nova(f"nova-compute-{zone}", f"compute:{','.join(hosts)}", port=_CONTROL_PORT + number)
+            _python_service(f"nova-compute-{zone}", "nova", f"compute:{','.join(hosts)}", port=_CONTROL_PORT + number)
             for number, (zone, hosts) in enumerate(layout.ZONES.items(), start=1)
         ),
     )
@@ -129,10 +130,11 @@ APIS = {
     "glance": "glance.wsgi.api",
     "placement": "placement.wsgi.api",
     "neutron": "neutron.wsgi.api",
+    "cinder-api": "cinder.wsgi.api",
     "nova-api": "nova.wsgi.osapi_compute",
 }
 _CONTROL_PORT = 8700
-"""On loopback inside the namespace: Nova's other services have no port, so ours is opened when they are ready."""
+"""On loopback inside the namespace: other services of Nova and Cinder have no port, so one of ours is opened when they are ready."""
 
 
 def _python_environment() -> dict[str, str]:
@@ -155,28 +157,22 @@ def _python() -> str:
 
 def _api(name: str, module: str) -> Service:
     port = layout.PORTS[name.removesuffix("-api")]
-    argv = (_python(), "-m", "kasumi_lab.serve", name, module, layout.ADDRESS, str(port))
+    # Cinder's alone has no other way to its configuration.
+    options = ("--config-file", str(layout.etc() / "cinder.conf")) if name == "cinder-api" else ()
+    argv = (_python(), "-m", "kasumi_lab.serve", name, module, layout.ADDRESS, str(port), *options)
     return Service(name=name, argv=argv, port=port, command="python", words=f"kasumi_lab.serve {name} ")
 
 
-def _nova(name: str, *kinds: str, port: int) -> Service:
-    argv = (
-        _python(),
-        "-m",
-        "kasumi_lab.nova_services",
-        name,
-        str(port),
-        "--config-file",
-        str(layout.etc() / "nova.conf"),
-        *kinds,
-    )
+def _python_service(name: str, project: str, *kinds: str, port: int) -> Service:
+    configuration = str(layout.etc() / f"{project}.conf")
+    module = f"kasumi_lab.{project}_services"
     capacity = f"{layout.COMPUTE_VCPUS},{layout.COMPUTE_MEMORY_MIB},{layout.COMPUTE_DISK_GIB}"
     return Service(
         name=name,
-        argv=argv,
+        argv=(_python(), "-m", module, name, str(port), "--config-file", configuration, *kinds),
         port=port,
         command="python",
-        words=f"kasumi_lab.nova_services {name} ",
+        words=f"{module} {name} ",
         environment={"KASUMI_LAB_CAPACITY": capacity},
     )
 

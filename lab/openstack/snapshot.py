@@ -18,6 +18,15 @@ PARTS = (
 """What of this package shapes the databases' content."""
 
 
+RECIPE = "recipe"
+
+
+def recipe() -> str:
+    """Which recipe the state in the home is of; nothing when it does not say."""
+    kept = layout.state() / RECIPE
+    return kept.read_text(encoding="utf-8") if kept.exists() else ""
+
+
 def exists() -> bool:
     """Whether the empty cloud of this recipe is in the cache."""
     return place().exists()
@@ -36,14 +45,16 @@ def place() -> Path:
 
 
 def take() -> Path:
-    """Keep the state as it is now; no service may run. What was kept of other recipes goes."""
+    """Keep the state as it is now; no service may run. May be repeated: the last one is kept."""
     done = place()
+    (layout.state() / RECIPE).write_text(done.name, encoding="utf-8")
     fresh = done.with_suffix(".building")
     layout.cache().mkdir(parents=True, exist_ok=True)
     # Passwords are in it.
     layout.cache().chmod(0o700)
-    for stale in layout.cache().glob("state-*"):
-        shutil.rmtree(stale)
+    for stale in (*layout.cache().glob("state-*.building"), done):
+        if stale.exists():
+            shutil.rmtree(stale)
     _copy(layout.state(), fresh)
     fresh.rename(done)
     return done

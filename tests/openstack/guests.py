@@ -45,6 +45,13 @@ def ground(cloud: Connection, name: str) -> Iterator[Ground]:
             cloud.compute.delete_server(server)
         for server in servers:
             cloud.compute.wait_for_delete(server, interval=0.2, wait=BOOT_SECONDS)
+        for snapshot in cloud.block_storage.snapshots():
+            cloud.block_storage.delete_snapshot(snapshot)
+            cloud.block_storage.wait_for_delete(snapshot, interval=0.2, wait=BOOT_SECONDS)
+        for volume in cloud.block_storage.volumes():
+            cloud.block_storage.wait_for_status(volume, status="available", interval=0.2, wait=BOOT_SECONDS)
+            cloud.block_storage.delete_volume(volume)
+            cloud.block_storage.wait_for_delete(volume, interval=0.2, wait=BOOT_SECONDS)
         for port in cloud.network.ports(network_id=network.id):
             cloud.network.delete_port(port)
         cloud.network.delete_network(network)

@@ -11,7 +11,7 @@ import pytest
 from controlplane.errors import ExitCode, KasumiError, LockedError, RefusedError
 from lab import layout as lab_layout
 from lab import namespaces, ownership
-from lab.openstack import configuration, faults, layout, lifecycle, packages, services, snapshot, status
+from lab.openstack import configuration, faults, layout, lifecycle, network, packages, services, snapshot, status
 
 
 @pytest.fixture(autouse=True)
@@ -157,6 +157,31 @@ def test_a_home_with_foreign_files_is_left_alone(home):
 def test_the_cloud_of_another_home_is_named():
     with pytest.raises(RefusedError, match=r"`KASUMI_LAB_HOME=/srv/other kasumi lab down`"):
         namespaces.refuse_foreign("interface kl1", "kasumi-lab /srv/other-openstack", home=layout.home())
+
+
+def test_the_part_that_stays_unmounts_what_the_other_mounted(tmp_path, monkeypatch, home):
+    monkeypatch.setattr(ownership, "NAMED", tmp_path / "netns")
+    monkeypatch.setattr(ownership, "_netns_is_mount", lambda: True)
+    (tmp_path / "netns").mkdir()
+    (tmp_path / "netns" / "kl-cloud").touch()
+    ownership.claim_home(home)
+    assert ownership.netns_was_mounted(home)
+    ownership.leave_netns_folder()
+    assert not ownership.netns_was_mounted(home)
+    assert (tmp_path / "netns" / "kl-cloud").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the lock is for root")
+def test_a_cloud_of_another_version_is_left_alone(monkeypatch):
+    for needless in (packages.ensure, network.ensure, network.refuse_foreign):
+        monkeypatch.setattr(f"{needless.__module__}.{needless.__name__}", lambda: False)
+    monkeypatch.setattr(lifecycle, "LOCK_FOLDER", str(lab_layout.home().parent))
+    ownership.claim_home(layout.home())
+    layout.state().mkdir()
+    configuration.new_secrets()
+    (layout.state() / snapshot.RECIPE).write_text("state-of-last-year")
+    with pytest.raises(RefusedError, match=r"found one that another version made; .* `kasumi lab reset` makes it anew"):
+        lifecycle.up()
 
 
 def test_a_service_cannot_be_started_without_a_cloud():

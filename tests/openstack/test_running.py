@@ -148,3 +148,38 @@ def test_servers_move_alive_and_are_resized(member_ground, admin):
     member_ground.cloud.compute.wait_for_server(server, status="VERIFY_RESIZE", interval=0.3, wait=60)
     member_ground.cloud.compute.confirm_server_resize(server)
     assert member_ground.cloud.compute.wait_for_server(server, interval=0.3, wait=60).flavor.ram == 2048
+
+
+def test_a_server_boots_from_a_volume_that_holds_the_image_and_outlives_it(member_ground):
+    cloud = member_ground.cloud
+    volume = cloud.block_storage.create_volume(name="root", size=1, image_id=member_ground.image_id)
+    volume = cloud.block_storage.wait_for_status(volume, status="available", failures=["error"], interval=0.3, wait=60)
+    with (layout.state() / "cinder" / "volumes" / f"volume-{volume.id}").open("rb") as file:
+        assert file.read(20) == b"not a disknot a disk"
+        assert file.seek(0, os.SEEK_END) == 1 << 30
+    mapping = {"boot_index": 0, "uuid": volume.id, "source_type": "volume", "destination_type": "volume"}
+    server = member_ground.boot("from-volume", image_id="", block_device_mapping=[mapping | {"delete_on_termination": False}])
+    assert cloud.block_storage.get_volume(volume.id).attachments[0]["server_id"] == server.id
+    cloud.compute.delete_server(server)
+    cloud.compute.wait_for_delete(server, interval=0.3, wait=60)
+    cloud.block_storage.wait_for_status(volume, status="available", failures=["error"], interval=0.3, wait=60)
+
+
+def test_a_volume_is_snapshotted_extended_and_attached(member_ground):
+    storage = member_ground.cloud.block_storage
+    volume = storage.wait_for_status(storage.create_volume(name="data", size=1), status="available", interval=0.3, wait=60)
+    snapshot = storage.create_snapshot(volume_id=volume.id, name="data")
+    storage.wait_for_status(snapshot, status="available", interval=0.3, wait=60)
+    copy = storage.create_volume(name="copy", size=2, snapshot_id=snapshot.id)
+    storage.wait_for_status(copy, status="available", interval=0.3, wait=60)
+    storage.extend_volume(volume, 3)
+    deadline = time.monotonic() + 60
+    while (found := storage.get_volume(volume.id)).size != 3:
+        assert time.monotonic() < deadline, found.status
+        time.sleep(0.3)
+    assert storage.get_volume(copy.id).size == 2
+    server = member_ground.boot("with-data")
+    member_ground.cloud.compute.create_volume_attachment(server, volume_id=copy.id)
+    storage.wait_for_status(copy, status="in-use", interval=0.3, wait=60)
+    storage.delete_snapshot(snapshot)
+    storage.wait_for_delete(snapshot, interval=0.3, wait=60)

@@ -1,6 +1,6 @@
-"""One OpenStack API in one process: `python -m kasumi_lab.serve NAME MODULE ADDRESS PORT` serves MODULE's `application`.
+"""One OpenStack API in one process: `python -m kasumi_lab.serve NAME MODULE ADDRESS PORT [OPTION…]` serves MODULE's `application`.
 
-NAME is there for whoever looks for the process.
+NAME is there for whoever looks for the process; the options are the application's.
 """
 
 import importlib
@@ -14,9 +14,9 @@ LONGEST_IMAGE_BYTES = 1 << 40
 
 def main() -> None:
     """Serve until killed; the port is open only when the application is ready."""
-    _, _, module, address, port = sys.argv
+    _, _, module, address, port, *options = sys.argv
     # The applications read the command line as theirs.
-    sys.argv = [module]
+    sys.argv = [module, *options]
     application = importlib.import_module(module).application
     waitress.serve(
         application,
