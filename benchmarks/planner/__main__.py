@@ -21,19 +21,19 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="start of the pseudo-random numbers (default 1)")
     asked = parser.parse_args()
     if not asked.files:
-        return standard_set(budget_seconds=asked.budget)
+        return standard_set(budget_seconds=asked.budget, one=one)
     files = [file for file in asked.files if is_instance(file)]
     print("\t".join(COLUMNS), file=sys.stderr, flush=True)
-    failed = [file for file in files if not one(file, asked.budget, asked.seed)]
+    failed = [file for file in files if one(file, asked.budget, asked.seed) is None]
     return 1 if failed else 0
 
 
-def one(file: Path, budget_seconds: float, seed: int) -> bool:
-    """Run an instance in a process of its own; True when it has its line."""
+def one(file: Path, budget_seconds: float, seed: int) -> str | None:
+    """Run an instance in a process of its own and print its line; None when it failed."""
     command = [sys.executable, "-m", "benchmarks.planner.running", str(file), str(budget_seconds), str(seed)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     print(done.stdout, end="", flush=True)
-    return done.returncode == 0
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Written from the challenge's definition of constraints and costs; it shares no c
 and uses plain whole numbers without limit.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def check_files(model: Path, first: Path, new: Path) -> Verdict:
 
 def check(model: Path, first: Path, assignment: list[int]) -> Verdict:
     """The verdict on a new assignment of the model whose first assignment is in a file."""
-    words = iter(model.read_text(encoding="ascii").split())
+    words = (match.group() for match in re.finditer(r"\S+", model.read_text(encoding="ascii")))
 
     def number() -> int:
         return int(next(words))

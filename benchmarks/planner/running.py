@@ -7,16 +7,17 @@ import resource
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.planner import fleet, roadef, roadef_check, vbp
+from benchmarks.planner import fleet, packing_made, roadef, roadef_check, vbp
+from benchmarks.planner.roadef_made import made_problem
 from benchmarks.planner.tokens import InstanceError
 from controlplane.planning.packing import Work, solve
 from controlplane.planning.reassign.bounds import cost_bound
 from controlplane.planning.reassign.consolidate import consolidate
 from controlplane.planning.reassign.problem import Problem
-from controlplane.planning.reassign.search import Found, Search
+from controlplane.planning.reassign.search import Found, Search, reassign
 
 COLUMNS = ("name", "items", "dimensions", "bins_or_cost", "lower_bound", "seconds", "memory_mib", "note")
 _THREADS = 2
@@ -26,7 +27,11 @@ _DESCENT_SHARE = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """What is printed of one instance. `seconds` of wall time, reading left out; memory is the peak of the whole process."""
+    """What is printed of one instance.
+
+    `seconds` of wall time, without reading, checking, and compiling: a tiny problem of the kind is solved before. Memory is
+    the peak of the process until there was an answer.
+    """
 
     name: str
     items: int
@@ -70,6 +75,7 @@ def run(file: Path, *, budget_seconds: float, seed: int) -> Line:
 
 def _pack(file: Path, budget_seconds: float, seed: int) -> Line:
     problem = vbp.read_vbp(file)
+    solve(packing_made.uniform(20, 2, 1), work=Work(budget=0.1))
     began = time.perf_counter()
     packing = solve(problem, work=Work(budget=budget_seconds, seed=seed))
     seconds = time.perf_counter() - began
@@ -84,17 +90,19 @@ def _reassign(file: Path, budget_seconds: float, seed: int) -> Line:
     beside = roadef.assignment_beside(file)
     problem = roadef.read_problem(file, beside)
     bound = cost_bound(problem).total
+    reassign(made_problem(hosts=3, items=6), rounds=1)
     began = time.perf_counter()
     with ThreadPoolExecutor(_THREADS) as pool:
         tries = [pool.submit(search_for, problem, budget_seconds, seed * _THREADS + number) for number in range(_THREADS)]
         best = min((found.result() for found in tries), key=lambda found: found.cost)
     seconds = time.perf_counter() - began
+    peak_mib = _peak_mib()
     verdict = roadef_check.check(file, beside, best.hosts.tolist())
     _refuse(file, verdict.violations)
     if verdict.cost != best.cost:
         raise InstanceError(f"{file}: the search reckons cost {best.cost}, the checker {verdict.cost}; one of them is wrong")
-    first = roadef_check.check(file, beside, problem.initial.tolist()).cost
-    return _line(file, problem.items, problem.size.shape[1], best.cost, bound, seconds, f"cost at first {first}")
+    note = f"cost at first {Search(problem).cost}"
+    return replace(_line(file, problem.items, problem.size.shape[1], best.cost, bound, seconds, note), memory_mib=peak_mib)
 
 
 def search_for(problem: Problem, seconds: float, seed: int) -> Found:
@@ -116,6 +124,8 @@ def search_for(problem: Problem, seconds: float, seed: int) -> Found:
 
 def _consolidate(file: Path, budget_seconds: float, seed: int) -> Line:
     read = fleet.read_fleet(file)
+    small = packing_made.fleet(20, 4, 1)
+    consolidate(small.sizes, small.capacities, small.where, work=Work(budget=0.1))
     began = time.perf_counter()
     found = consolidate(read.sizes, read.capacities, read.where, work=Work(budget=budget_seconds, seed=seed))
     seconds = time.perf_counter() - began
@@ -142,11 +152,14 @@ def _refuse(file: Path, faults: tuple[str, ...]) -> None:
 
 
 def _line(file: Path, items: int, dimensions: int, result: int, bound: int, seconds: float, note: str) -> Line:
-    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return Line(
         name=file.stem, items=items, dimensions=dimensions, result=result, lower_bound=bound, seconds=seconds,
-        memory_mib=peak_kib // 1024, note=note,
+        memory_mib=_peak_mib(), note=note,
     )  # fmt: skip
+
+
+def _peak_mib() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """Whitespace-separated numbers of an instance file, taken one after the other; complaints name file, line and number."""
 
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +28,17 @@ class Tokens:
             raise InstanceError(f"{file}: {error.strerror or error}; name a file that can be read") from None
         except UnicodeDecodeError as error:
             raise InstanceError(f"{file}: wanted numbers, found byte {error.object[error.start]:#x} at {error.start}") from None
-        words = self._text.split()
-        try:
-            self._values = np.array(words, dtype=np.int64) if words else np.zeros(0, dtype=np.int64)
-        except (ValueError, OverflowError):
-            raise InstanceError(self._complaint(words)) from None
+        self._values = self._numbers()
+
+    def _numbers(self) -> Integers:
+        if not self._text.strip():
+            return np.zeros(0, dtype=np.int64)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            try:
+                return np.fromstring(self._text, dtype=np.int64, sep=" ")
+            except (ValueError, DeprecationWarning):
+                raise InstanceError(self._complaint(self._text.split())) from None
 
     def take(self, what: str, *, least: int = 0, most: int = _MOST) -> int:
         """The next number."""

@@ -37,8 +37,10 @@ def rebalance(inputs: PlanInputs, plan: Plan, policy: RebalancePolicy, held: fro
     loads_before = {host: (_load(so_far, host), len(so_far.on(host))) for host in so_far.hosts}
     start = so_far.save()
     steps: list[Step] = []
-    while (taken := _better(so_far, movable, policy)) is not None:
-        steps += taken
+    broken = frozenset(so_far.settle())
+    while (taken := _better(so_far, movable, policy, broken)) is not None:
+        more, broken = taken
+        steps += more
     after = so_far.placed()
     reasons = {step.draft.id: step.reason for step in steps}
     so_far.restore(start)
@@ -93,20 +95,22 @@ def _against_rules(so_far: PlanSoFar, drafts: Mapping[str, Draft]) -> Iterator[s
             yield f"host {host}: {text}"
 
 
-def _better(so_far: PlanSoFar, movable: Mapping[str, Draft], policy: RebalancePolicy) -> tuple[Step, ...] | None:
-    """Take the first step that makes something better; None when there is none.
+def _better(
+    so_far: PlanSoFar, movable: Mapping[str, Draft], policy: RebalancePolicy, broken: frozenset[str]
+) -> tuple[tuple[Step, ...], frozenset[str]] | None:
+    """Take the first step that makes something better, and say which losses cannot be survived after it; None: there is none.
 
-    Losses are reckoned anew before and after, as a run that starts from that state would: a step after which that finds no
-    proof is not taken, though the proof carried along may hold.
+    Losses are reckoned anew after a step, as a run that starts from there would: a step after which that finds no proof is not
+    taken, though the proof carried along may hold.
     """
-    broken = frozenset(so_far.settle())
     for goals in _candidates(so_far, movable, policy):
         saved = so_far.save()
         steps = in_order(goals, movable, so_far)
         if steps is None:
             continue
-        if broken.issuperset(so_far.settle()):
-            return steps
+        left = frozenset(so_far.settle())
+        if left <= broken:
+            return steps, left
         so_far.restore(saved)
         so_far.settle()
     return None
@@ -130,7 +134,7 @@ def _repairs(so_far: PlanSoFar, movable: Mapping[str, Draft]) -> Iterator[Goals]
             continue
         ranked = sorted(
             (host for host in so_far.eligible(draft) if host != at),
-            key=lambda host: (not so_far.in_use(host), _load(so_far, host, draft), host),
+            key=lambda host: (not so_far.in_use(host), _load(so_far, host, comes=draft), host),
         )
         for host in ranked:
             yield {machine: (host, f"stands against a rule: {wrong[0]}")}
@@ -154,9 +158,9 @@ def _elsewhere(so_far: PlanSoFar, leaving: Sequence[Draft], host: str, others: s
     for draft in sorted(leaving, key=lambda draft: (-so_far.share(draft), draft.id)):
         so_far.take_off(draft)
         open_to = [other for other in so_far.eligible(draft) if other in others]
-        ranked = sorted(open_to, key=lambda other: (-_load(so_far, other, draft), other))
+        ranked = sorted(open_to, key=lambda other: (-_load(so_far, other, comes=draft), other))
         goal = next(
-            (o for o in ranked if _load(so_far, o, draft) <= policy.fill_up_to and so_far.try_place(draft, o)),
+            (o for o in ranked if _load(so_far, o, comes=draft) <= policy.fill_up_to and so_far.try_place(draft, o)),
             None,
         )
         if goal is None:
@@ -172,58 +176,56 @@ def _evened(so_far: PlanSoFar, movable: Mapping[str, Draft], policy: RebalancePo
     by_load = sorted(loads, key=lambda host: (-loads[host], host))
     for fuller in by_load:
         limit = loads[fuller] - policy.least_gain
+        others = [host for host in by_load if loads[host] <= limit]
         here = [movable[machine] for machine in so_far.on(fuller) if machine in movable]
-        if len(so_far.on(fuller)) < 2:
+        if len(so_far.on(fuller)) < 2 or not others:
             continue
-        for _, goals, reason in sorted(_relieving(so_far, here, fuller, by_load, movable, limit)):
+        for highest, goals in sorted(_relieving(so_far, here, fuller, others, movable, limit)):
+            other = goals[0][1]
+            reason = f"{fuller} is {loads[fuller]:.0%} full; the fuller of {fuller} and {other} becomes {highest:.0%}"
             yield {machine: (host, reason) for machine, host in goals}
 
 
-_Relief = tuple[float, tuple[tuple[str, str], ...], str]
-"""Load of the fuller of both hosts afterwards, machines with their hosts, and the reason."""
+_Relief = tuple[float, tuple[tuple[str, str], ...]]
+"""Load of the fuller of both hosts afterwards, and machines with their hosts."""
 
 
 def _relieving(
-    so_far: PlanSoFar, here: Sequence[Draft], fuller: str, by_load: Sequence[str], movable: Mapping[str, Draft], limit: float
-) -> Iterator[_Relief]:
+    so_far: PlanSoFar, here: Sequence[Draft], fuller: str, others: Sequence[str], movable: Mapping[str, Draft], limit: float
+) -> list[_Relief]:
     """Shifts, and exchanges only where no shift would relieve."""
-    others = [host for host in by_load if host != fuller]
-    shifts = [relief for draft in here for other in others for relief in _relief(so_far, fuller, other, (draft,), (), limit)]
-    yield from shifts
-    if shifts:
-        return
+    found: list[_Relief] = []
+    for draft in here:
+        left = _load(so_far, fuller, leaves=draft)
+        if left <= limit:
+            for other in others:
+                highest = max(left, _load(so_far, other, comes=draft))
+                if highest <= limit:
+                    found.append((highest, ((draft.id, other),)))
+    if found:
+        return found
     for other in others:
         back = [movable[machine] for machine in so_far.on(other) if machine in movable]
         for draft, comes in product(here, back):
-            yield from _relief(so_far, fuller, other, (draft,), (comes,), limit)
+            highest = _load(so_far, other, comes=draft, leaves=comes)
+            if highest <= limit:
+                highest = max(highest, _load(so_far, fuller, comes=comes, leaves=draft))
+                if highest <= limit:
+                    found.append((highest, ((draft.id, other), (comes.id, fuller))))
+    return found
 
 
-def _relief(
-    so_far: PlanSoFar, fuller: str, other: str, going: Sequence[Draft], coming: Sequence[Draft], limit: float
-) -> Iterator[_Relief]:
-    highest = max(_load_with(so_far, fuller, coming, going), _load_with(so_far, other, going, coming))
-    if highest <= limit:
-        goals = (*((draft.id, other) for draft in going), *((draft.id, fuller) for draft in coming))
-        before = _load(so_far, fuller)
-        yield highest, goals, f"{fuller} is {before:.0%} full; the fuller of {fuller} and {other} becomes {highest:.0%}"
-
-
-def _load(so_far: PlanSoFar, host: str, more: Draft | None = None) -> float:
-    return _load_with(so_far, host, (more,) if more is not None else (), ())
-
-
-def _load_with(so_far: PlanSoFar, host: str, comes: Sequence[Draft], leaves: Sequence[Draft]) -> float:
+def _load(so_far: PlanSoFar, host: str, *, comes: Draft | None = None, leaves: Draft | None = None) -> float:
     """Share of the tightest dimension that is taken; a host that may promise nothing is full."""
     free, capacity = so_far.free(host), so_far.capacity(host)
-    shares = []
-    for dimension, (left, most) in enumerate(zip(free, capacity, strict=True)):
-        taken = most - left + sum(_size(d)[dimension] for d in comes) - sum(_size(d)[dimension] for d in leaves)
-        if most:
-            shares.append(taken / most)
-        elif taken:
-            shares.append(1.0)
-    return max(shares, default=1.0)
+    came, left = _size(comes), _size(leaves)
+    highest = 0.0 if any(capacity) else 1.0
+    for dimension in range(3):
+        taken = capacity[dimension] - free[dimension] + came[dimension] - left[dimension]
+        share = taken / capacity[dimension] if capacity[dimension] else float(taken > 0)
+        highest = max(highest, share)
+    return highest
 
 
-def _size(draft: Draft) -> tuple[int, int, int]:
-    return (draft.size.vcpus, draft.size.memory_mib, draft.size.disk_gib)
+def _size(draft: Draft | None) -> tuple[int, int, int]:
+    return (draft.size.vcpus, draft.size.memory_mib, draft.size.disk_gib) if draft is not None else (0, 0, 0)

@@ -6,6 +6,8 @@ a cost, and moving an item that could stay is a small one. When it cannot be rep
 """
 
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 
@@ -115,15 +117,9 @@ def _fill(sizes: Integers, capacities: Integers, here: Integers, weights: Intege
     demand = sizes.sum(axis=0) / np.maximum(1, capacities.sum(axis=0))
     scarcity = weights * demand**4
     moving = np.flatnonzero(here < 0)
-    for item in moving[np.argsort(-(sizes[moving] * scarcity).sum(axis=1), kind="stable")]:
-        left = room - sizes[item]
-        open_to = (left >= 0).all(axis=1)
-        if open_to.any():
-            host = int(np.argmin(np.where(open_to, (left * scarcity).sum(axis=1), np.inf)))
-        else:
-            host = int(np.argmin((np.maximum(-left, 0) * weights).sum(axis=1)))
-        room[host] -= sizes[item]
-        start[item] = host
+    order = moving[np.argsort(-(sizes[moving] * scarcity).sum(axis=1), kind="stable")]
+    kernels: Any = import_module("controlplane.planning.reassign.kernels")
+    kernels.fill(np.ascontiguousarray(sizes), order, room, scarcity, weights, start)
     return start
 
 

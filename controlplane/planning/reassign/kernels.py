@@ -14,6 +14,7 @@ from controlplane.planning.reassign.compiled import compiled
 from controlplane.planning.reassign.problem import Integers
 
 Random = NDArray[np.uint64]
+Reals = NDArray[np.float64]
 
 _HOSTS_OF_A_TRY = 8
 """Hosts that one item is tried on: what it frees where it stands is reckoned only once."""
@@ -372,3 +373,25 @@ def uphill(fixed: Fixed, standing: Standing, random: Random, costs: Integers) ->
             costs[found] = cost
             found += 1
     return found
+
+
+@compiled
+def fill(sizes: Integers, order: Integers, room: Integers, scarcity: Reals, weights: Integers, hosts: Integers) -> None:
+    """Give each item in its order the host that it leaves least room on, or exceeds least; `room` and `hosts` are changed."""
+    for item in order:
+        best, best_cost, best_fits = -1, 0.0, False
+        for host in range(len(room)):
+            left, over = 0.0, 0.0
+            for r in range(sizes.shape[1]):
+                rest = room[host, r] - sizes[item, r]
+                if rest < 0:
+                    over += -rest * weights[r]
+                else:
+                    left += rest * scarcity[r]
+            fitting = over == 0.0
+            cost = left if fitting else over
+            if best < 0 or (fitting and not best_fits) or (fitting == best_fits and cost < best_cost):
+                best, best_cost, best_fits = host, cost, fitting
+        hosts[item] = best
+        for r in range(sizes.shape[1]):
+            room[best, r] -= sizes[item, r]
