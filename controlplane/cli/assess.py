@@ -1,7 +1,7 @@
 """`kasumi assess`: what is true, how large, how ready, on whom it depends, what becomes of it; for every server."""
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import typer
 
@@ -37,7 +37,9 @@ def assess(
     out: OptionalPath = typer.Option(
         None, "--out", "-o", metavar="FILE", help="Write the assessment here; `-` writes it to stdout."
     ),
-    as_of: datetime | None = typer.Option(None, "--as-of", formats=["%Y-%m-%d"], help="The day to assess for (default today)."),
+    as_of: datetime | None = typer.Option(
+        None, "--as-of", formats=["%Y-%m-%d"], help="The day to assess for, local time (default today)."
+    ),
     days: int = typer.Option(_DEFAULT.days, "--days", min=1, max=400, help="Days of utilisation before that day to size from."),
     percentile: float = typer.Option(
         _DEFAULT.percentile, "--percentile", min=50, max=100, help="Of samples in the business window."
@@ -67,7 +69,7 @@ def assess(
         comfort_factor=comfort, growth_days=growth_days,
     )  # fmt: skip
     now = datetime.now(UTC)
-    day = as_of.date() if as_of is not None else now.date()
+    day = as_of.date() if as_of is not None else local_day(now, utc_offset)
     made = make_assessment(session.estate, session.store, policy=policy, as_of=day, rules=rules)
     text = assessment_to_json(made)
     name = digest(made)
@@ -82,6 +84,11 @@ def assess(
     named = f"--assessment {out}" if out is not None and out != STDOUT else "--assessment FILE"
     say(f"assessment {name[:12]}: {place}`kasumi plan {named}` plans with it, `kasumi report assessment` shows it")
     return ExitCode.DONE
+
+
+def local_day(at: datetime, utc_offset_minutes: int) -> date:
+    """The day people there write: in Japan it begins nine hours before that of UTC, and what was just sampled belongs to it."""
+    return (at + timedelta(minutes=utc_offset_minutes)).date()
 
 
 def _hours(window: str) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as arrays
 from controlplane.assessment.measuring import busy_by_hour, measure, stars_of
 from controlplane.assessment.processors import CoreSpeed
 from controlplane.assessment.sizing import KnownSize, size_server
+from controlplane.cli.assess import local_day
 from controlplane.model.assessment import SizingPolicy
 from controlplane.model.facts import Source
 from controlplane.model.resources import Resources
@@ -175,3 +176,10 @@ def test_a_larger_load_never_wants_less(cpu, memory, disk):
     small = sized(measured("s", flat("s", CPU, cpu), memory, disk)).wanted
     large = sized(measured("s", flat("s", CPU, cpu * 1.5), memory * 1.5, disk * 1.5)).wanted
     assert small.fits_in(large)
+
+
+@pytest.mark.parametrize(
+    ("at", "day"), [("2026-11-25T14:59:00+00:00", "2026-11-25"), ("2026-11-25T15:01:00+00:00", "2026-11-26")]
+)
+def test_what_was_sampled_after_midnight_over_there_belongs_to_today(at, day):
+    assert local_day(datetime.fromisoformat(at), 540).isoformat() == day
