@@ -104,12 +104,28 @@ def _refuse(findings: Sequence[Finding], what: str) -> None:
 
 
 def write_whole(file: Path, text: str) -> None:
-    """Write a file so that it is either the old one or the whole new one, even after a crash. Raises KasumiError."""
+    """Write a file so that it is either the old one or the whole new one, even after a crash. Raises KasumiError.
+
+    A link stays a link, and what is no file, such as a device or a pipe, is written to and never replaced.
+    """
     try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=file.parent, prefix=f".{file.name}.", delete=False) as stream:
+        target = file.resolve()
+        if target.exists() and not target.is_file():
+            target.write_text(text, encoding="utf-8")
+        else:
+            _replace(target, text)
+    except (OSError, RuntimeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "its links form a ring"
+        raise KasumiError(f"{file}: {why}; choose another file with -o") from None
+
+
+def _replace(target: Path, text: str) -> None:
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=target.parent, prefix=f".{target.name}.", delete=False) as stream:
+        try:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(stream.name).replace(file)
-    except OSError as error:
-        raise KasumiError(f"{file}: {error.strerror}; choose another file with -o") from None
+            Path(stream.name).replace(target)
+        except OSError:
+            Path(stream.name).unlink()
+            raise
