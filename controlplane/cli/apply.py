@@ -21,8 +21,9 @@ def read_plan(file: Path) -> Plan:
     """The plan in a file. Raises KasumiError naming the file when it is missing, malformed or was edited."""
     try:
         text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise KasumiError(f"{file}: {error.strerror}; make a plan with `kasumi plan -o {file}`") from None
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "is not UTF-8"
+        raise KasumiError(f"{file}: {why}; make a plan with `kasumi plan -o FILE`") from None
     return plan_from_json(text, str(file))
 
 

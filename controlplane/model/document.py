@@ -109,15 +109,36 @@ def _to_json(value: object) -> str:
 def _from_json(text: str, where: str, adapter: TypeAdapter[_Document], version: int, words: _Words) -> _Document:
     kind, make, again = words
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=_unique)
+        if not isinstance(document, dict) or "schema_version" not in document:
+            raise KasumiError(f"{where}: not {kind}: no schema_version; {make}")
+        found = document["schema_version"]
+        if found is True or found != version:
+            raise KasumiError(
+                f"{where}: {kind.partition(' ')[2]} schema version {found!r}, this kasumi reads {version}; {again} with this version"
+            )
+        return _checked(document, where, adapter, words)
     except json.JSONDecodeError as error:
         raise KasumiError(f"{where}:{error.lineno}:{error.colno}: not {kind}: {error.msg}; {make}") from None
-    if not isinstance(document, dict) or "schema_version" not in document:
-        raise KasumiError(f"{where}: not {kind}: no schema_version; {make}")
-    if document["schema_version"] != version:
-        raise KasumiError(
-            f"{where}: {kind.partition(' ')[2]} schema version {document['schema_version']}, this kasumi reads {version}; {again} with this version"
-        )
+    except RecursionError:
+        raise KasumiError(f"{where}: not {kind}: nested too deeply; {make}") from None
+    except ValueError as error:
+        raise KasumiError(f"{where}: not {kind}: {error}; {make}") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of a document; one that has a key twice says two things."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return found
+
+
+def _checked(document: dict[str, Any], where: str, adapter: TypeAdapter[_Document], words: _Words) -> _Document:
+    """The value of a document, which says all that the document says. The digest is of every byte that is meant."""
+    kind, _, again = words
     stated = document.pop("digest", None)
     try:
         value = adapter.validate_python(document)
@@ -128,6 +149,6 @@ def _from_json(text: str, where: str, adapter: TypeAdapter[_Document], version: 
     unknown = sorted(set(document) - {f.name for f in dataclasses.fields(value)})
     if unknown:
         raise KasumiError(f"{where}: unknown key {unknown[0]!r}; it was written by another version: {again}")
-    if stated != digest(value):
+    if stated != digest(value) or stated != _digest(document):
         raise KasumiError(f"{where}: the content does not match its digest; {kind} is never edited by hand: {again}")
     return value
