@@ -4,6 +4,7 @@ Shared things (estate, tiers, sites, networks, images) stand in `group_vars/all`
 their groups, servers and hosts of theirs. Everything else in the inventory is Ansible's and is left alone.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -101,12 +102,19 @@ def read_entries(directory: Path, shown: Path, *, without: frozenset[Path] = fro
     `shown` is the directory's name in findings.
     """
     entries = Entries()
-    for file in sorted(path for path in directory.rglob("*") if path.is_file()):
+    for file in sorted(directory.rglob("*")):
         relative = file.relative_to(directory)
         hidden = any(part.startswith((".", "__")) for part in relative.parts)
         if file in without or hidden or file.name.endswith(IGNORED_BY_ANSIBLE):
             continue
         name = str(shown / relative)
+        unread = _unread(file)
+        if unread is not None:
+            entries.findings.append(Place(file=name, line=1, column=1).finding((), *unread))
+            entries.whole = False
+            continue
+        if file.is_dir():
+            continue
         if file.suffix not in _READ:
             _refuse_hidden(file, name, entries)
             continue
@@ -120,6 +128,22 @@ def read_entries(directory: Path, shown: Path, *, without: frozenset[Path] = fro
         else:
             _Walk(document, entries).groups()
     return _settled(entries)
+
+
+def _unread(path: Path) -> tuple[str, str] | None:
+    """Why what stands behind a path would be passed over, and what to do: a ministry must not be lost in silence."""
+    try:
+        if path.is_symlink() and not path.exists():
+            return "is a link to nothing", "correct the link or remove it"
+        if path.is_dir():
+            if path.is_symlink():
+                return "is a link to a directory, which is not followed", "place the files themselves here"
+            return (
+                None if os.access(path, os.R_OK | os.X_OK) else ("cannot be read: Permission denied", "correct its permissions")
+            )
+        return None if path.is_file() else ("is no file", "remove it")
+    except OSError as error:
+        return f"cannot be read: {error.strerror}", "correct its permissions"
 
 
 def _refuse_hidden(file: Path, name: str, entries: Entries) -> None:

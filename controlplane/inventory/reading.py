@@ -1,6 +1,7 @@
 """An inventory directory to an Estate, or to all findings at once."""
 
 import gc
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,14 +46,26 @@ def read(directory: Path) -> tuple[words.Estate | None, tuple[Finding, ...]]:
     Files are named as `directory` is, or relative to the working directory where that holds it.
     """
     shown = _shown(directory)
-    if not directory.is_dir():
-        what = "is not a directory" if directory.exists() else "does not exist"
-        return None, (Place(file=str(shown), line=1, column=1).finding((), what, "name an inventory directory with --inventory"),)
+    unusable = _unusable(directory)
+    if unusable:
+        at_top = Place(file=str(shown), line=1, column=1)
+        return None, (at_top.finding((), unusable, "name an inventory directory with --inventory"),)
     with collector_paused():
         entries = read_entries(directory, shown)
         references = reference_findings(entries, str(shown)) if entries.whole else ()
         findings = sorted([*entries.findings, *references], key=_position)
         return (None, _once(findings)) if findings else (_estate(entries), ())
+
+
+def _unusable(directory: Path) -> str:
+    try:
+        if not directory.exists():
+            return "does not exist"
+        if not directory.is_dir():
+            return "is not a directory"
+        return "" if os.access(directory, os.R_OK | os.X_OK) else "cannot be read: Permission denied"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
 
 
 def read_without(directory: Path, files: frozenset[Path]) -> Entries:

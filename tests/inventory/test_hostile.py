@@ -83,13 +83,6 @@ def test_control_characters_are_found_where_they_are(tmp_path):
     ]
 
 
-def test_a_file_that_cannot_be_read(inventory):
-    (inventory / "30-gone.yml").symlink_to("absent.yml")
-    (inventory / "pipe.yml").parent.mkdir(exist_ok=True)
-    os.mkfifo(inventory / "pipe.yml")
-    assert read(inventory)[1] == ()
-
-
 def test_byte_order_mark_and_windows_line_ends(inventory):
     for file in inventory.rglob("*.yml"):
         file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n"))
@@ -114,6 +107,12 @@ WORDS = st.one_of(
 
 @given(word=WORDS)
 @example(word="52:54:00:12:34:56")
+@example(word="0._")
+@example(word="1_0.5e+3")
+@example(word=".5_1")
+@example(word="-.5")
+@example(word="1.5e5")
+@example(word="1.5e+5")
 @settings(max_examples=300)
 def test_a_word_means_the_same_to_ansible_or_is_a_trap(word):
     """The oracle is PyYAML's own reading, which is Ansible's."""
@@ -165,3 +164,32 @@ def test_places_are_right_behind_merges(tmp_path):
 
 def test_the_estate_is_the_same_read_twice(inventory):
     assert load(inventory) == load(inventory)
+
+
+def test_what_would_be_passed_over_is_told(inventory, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    (inventory / "30-gone.yml").symlink_to(tmp_path / "nowhere.yml")
+    (inventory / "40-moj").symlink_to(tmp_path / "elsewhere")
+    os.mkfifo(inventory / "50-pipe.yml")
+    (inventory / "60-shut").mkdir()
+    (inventory / ".git").symlink_to(tmp_path / "nowhere")
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "60-shut" and allowed(path, mode))
+    _, findings = read(inventory)
+    assert [str(finding) for finding in findings] == [
+        "inventory/30-gone.yml:1:1: (file): is a link to nothing, correct the link or remove it",
+        "inventory/40-moj:1:1: (file): is a link to a directory, which is not followed, place the files themselves here",
+        "inventory/50-pipe.yml:1:1: (file): is no file, remove it",
+        "inventory/60-shut:1:1: (file): cannot be read: Permission denied, correct its permissions",
+    ]
+
+
+def test_a_directory_nobody_may_enter_is_one_finding(inventory, monkeypatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    _, findings = read(inventory)
+    assert [str(finding) for finding in findings] == [
+        "inventory:1:1: (file): cannot be read: Permission denied, name an inventory directory with --inventory"
+    ]
