@@ -1,5 +1,6 @@
 """Opens the database and brings its schema up to date: SQLite (WAL) in the controller's home, or PostgreSQL by URL."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy import Engine, ExceptionContext, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
 from controlplane.errors import KasumiError
 
@@ -34,18 +35,32 @@ def open_database(url: str) -> Engine:
     else:
         raise KasumiError(f"database {shown}: wanted SQLite in a file or PostgreSQL; correct KASUMI_DATABASE_URL")
     engine = create_engine(parsed)
+    event.listen(engine, "handle_error", partial(_explain, shown))
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _configure_sqlite)
     try:
         _upgrade(engine, shown)
-    except OperationalError as error:
+    except DatabaseError as error:
         engine.dispose()
-        why = str(error.orig).strip().splitlines()[0]
-        raise KasumiError(f"database {shown}: {why}; see that it runs and that KASUMI_DATABASE_URL is right") from None
+        raise _unusable(shown, error) from None
     except KasumiError:
         engine.dispose()
         raise
     return engine
+
+
+def _explain(shown: str, context: ExceptionContext) -> None:
+    """A full disk, a file nobody may write or a server that went away, at any statement, is told and not traced."""
+    error = context.sqlalchemy_exception
+    if isinstance(error, DatabaseError) and type(error) in {DatabaseError, OperationalError}:
+        raise _unusable(shown, error)
+
+
+def _unusable(shown: str, error: DatabaseError) -> KasumiError:
+    why = (str(error.orig).strip() or type(error.orig).__name__).splitlines()[0]
+    return KasumiError(
+        f"database {shown}: {why}; see that it runs, or that its file and folder are yours and have room, and that KASUMI_DATABASE_URL is right"
+    )
 
 
 def _shown(url: str) -> str:
@@ -56,8 +71,13 @@ def _shown(url: str) -> str:
 
 
 def _make_private(file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file.touch(mode=0o600, exist_ok=True)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file.touch(mode=0o600, exist_ok=True)
+    except OSError as error:
+        raise KasumiError(
+            f"database {file}: {error.strerror}; name a folder of yours with --home or $KASUMI_HOME, or correct KASUMI_DATABASE_URL"
+        ) from None
 
 
 def _configure_sqlite(connection: Any, _: object) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine, event, inspect, text
 
 from controlplane.errors import KasumiError, LockedError
 from controlplane.model.document import digest
@@ -277,3 +277,19 @@ def test_a_bad_url_is_explained_without_its_password(url, words, tmp_path):
     with pytest.raises(KasumiError, match=words) as caught:
         open_store(Settings(home=tmp_path, database_url=url, inventory=tmp_path))
     assert "secret" not in str(caught.value)
+
+
+def test_a_database_that_fails_at_work_is_told_in_a_line(store, settings):
+    accept(store, FIRST)
+    if settings.database_url.startswith("sqlite"):
+        store._engine.dispose()
+        event.listen(store._engine.pool, "connect", lambda connection, _: connection.execute("PRAGMA query_only=ON"))
+        why = "attempt to write a readonly database"
+    else:
+        other = create_engine(settings.database_url.replace("postgresql:", "postgresql+psycopg:"))
+        with other.connect() as connection:
+            connection.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid != pg_backend_pid()"))
+        other.dispose()
+        why = "terminating connection due to administrator command"
+    with pytest.raises(KasumiError, match=rf"^database .*: {why}; see that it runs, or that its file"):
+        accept(store, SECOND)
