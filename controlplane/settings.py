@@ -4,9 +4,12 @@ The inventory says everything about the estate, access to hosts included; settin
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+
+from controlplane.errors import KasumiError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,15 +22,22 @@ class Settings:
 
 
 def load(*, home: Path | None = None, inventory: Path | None = None) -> Settings:
-    """Settings from flags (when given), then environment, then defaults under XDG state."""
+    """Settings from flags (when given), then environment, then defaults under XDG state. Raises KasumiError when there is no home."""
     environment = os.environ
-    state = Path(environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    found_home = (home or Path(environment.get("KASUMI_HOME") or state / "kasumi")).absolute()
+    found_home = (home or Path(environment.get("KASUMI_HOME") or _state(environment) / "kasumi")).absolute()
     return Settings(
         home=found_home,
         database_url=environment.get("KASUMI_DATABASE_URL") or f"sqlite:///{found_home / 'kasumi.db'}",
         inventory=(inventory or Path(environment.get("KASUMI_INVENTORY") or resource("inventories") / "lab")).absolute(),
     )
+
+
+def _state(environment: Mapping[str, str]) -> Path:
+    stated = environment.get("XDG_STATE_HOME")
+    try:
+        return Path(stated) if stated else Path.home() / ".local" / "state"
+    except RuntimeError:
+        raise KasumiError("state: this user has no home directory; name a folder with --home or $KASUMI_HOME") from None
 
 
 def resource(name: str) -> Path:

@@ -3,6 +3,7 @@
 A verb's module is imported when the verb is used, so that no command waits for the libraries of another.
 """
 
+import io
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -93,12 +94,17 @@ def _root(
 
 def main() -> None:
     """Run the command line; never returns normally. Usage errors exit 64, interruption 130."""
+    # A terminal of another encoding than UTF-8 lacks some of the names; a word it cannot show must not end a run.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(_run())
 
 
 def _run() -> int:
     try:
         result = app(standalone_mode=False)
+        if sys.stdout is not None:  # closed by whoever started us
+            sys.stdout.flush()
     except KasumiError as error:
         print(f"kasumi: {error}", file=sys.stderr)
         return int(error.exit_code)
@@ -107,6 +113,11 @@ def _run() -> int:
         # A verb that lacks its arguments has the whole help as its message.
         print(message if message.startswith("Usage:") else f"kasumi: {message}; see `kasumi --help`", file=sys.stderr)
         return ExitCode.USAGE if error.exit_code == CLICK_USAGE else ExitCode.FAILED
+    except OSError as error:
+        # The verbs say it better where they can; what is left is a full disk behind `>`, or a folder nobody may enter.
+        place = f"{error.filename}: " if error.filename is not None else ""
+        print(f"kasumi: {place}{error.strerror or error}; correct that and run again", file=sys.stderr)
+        return ExitCode.FAILED
     except (KeyboardInterrupt, EOFError, typer.Abort):
         return ExitCode.INTERRUPTED
     return result if isinstance(result, int) else ExitCode.DONE

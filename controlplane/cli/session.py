@@ -37,4 +37,11 @@ class Session:
     @property
     def actor(self) -> str:
         """The person or timer behind this command, for evidence: sudo's caller when there is one."""
-        return f"{os.environ.get('SUDO_USER') or getpass.getuser()}@{socket.gethostname()}"
+        return f"{os.environ.get('SUDO_USER') or _user()}@{socket.gethostname()}"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except KeyError:  # a container may run under a number that has no name
+        return f"uid-{os.getuid()}"

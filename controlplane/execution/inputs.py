@@ -61,10 +61,13 @@ def authorized_keys(estate: Estate) -> tuple[str, ...]:
     """Public keys placed on new machines, in the order of the inventory. Raises KasumiError for a missing or odd file."""
     keys: list[str] = []
     for name in estate.access.authorized_key_files:
-        file = Path(name).expanduser()
+        try:
+            file = Path(name).expanduser()
+        except RuntimeError:
+            raise KasumiError(f"access: {name} names a user this machine does not have; correct `authorized_key_files`") from None
         if not file.is_file():
             raise KasumiError(f"access: no public key file {file}; make a key or correct `authorized_key_files`")
-        for line in file.read_text().splitlines():
+        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
             if not line.strip() or line.startswith("#"):
                 continue
             if "PRIVATE" in line or not line.startswith(("ssh-", "ecdsa-", "sk-")):
