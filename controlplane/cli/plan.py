@@ -109,11 +109,10 @@ def write_whole(file: Path, text: str) -> None:
     A link stays a link, and what is no file, such as a device or a pipe, is written to and never replaced.
     """
     try:
-        target = file.resolve()
-        if target.exists() and not target.is_file():
-            target.write_text(text, encoding="utf-8")
+        if file.exists() and not file.is_file():
+            file.write_text(text, encoding="utf-8")
         else:
-            _replace(target, text)
+            _replace(file.resolve(), text)
     except (OSError, RuntimeError) as error:
         why = error.strerror if isinstance(error, OSError) else "its links form a ring"
         raise KasumiError(f"{file}: {why}; choose another file with -o") from None

@@ -43,6 +43,14 @@ def test_what_is_no_file_is_written_to_and_never_replaced(tmp_path):
     assert list(tmp_path.iterdir()) == [pipe]
 
 
+def test_a_link_to_an_open_pipe_is_written_to():
+    outgoing, incoming = os.pipe()
+    write_whole(Path(f"/dev/fd/{incoming}"), "計画\n")
+    os.close(incoming)
+    assert os.read(outgoing, 100).decode() == "計画\n"
+    os.close(outgoing)
+
+
 def test_a_link_stays_a_link(tmp_path):
     file, link = tmp_path / "plan.json", tmp_path / "latest.json"
     link.symlink_to(file.name)
