@@ -3,6 +3,7 @@
 import os
 import subprocess
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -13,6 +14,8 @@ from controlplane.model.migration import SourceDisk
 
 MIB = 1024 * 1024
 SIZE = 96 * MIB
+NAME = str(uuid4())
+"""Another one in each run, since a folder and a port follow from it and two runs may be at work on one machine."""
 
 
 @pytest.fixture
@@ -33,7 +36,7 @@ def copy(tmp_path: Path) -> Path:
     return path
 
 
-def export(disk: SourceDisk, name: str = "11111111-0000-4000-8000-000000000001") -> DiskExport:
+def export(disk: SourceDisk, name: str = NAME) -> DiskExport:
     return DiskExport(LocalShell(), LocalShell(), disk, name=name, address="127.0.0.1")
 
 
@@ -66,14 +69,14 @@ def test_the_export_of_a_killed_controller_is_replaced_and_nothing_is_left(disk,
     killed.__enter__()
     with export(disk) as source:
         source.copy_range(str(copy), offset=0, length=SIZE)
-    folder = Path("/run/kasumi-11111111-0000-4000-8000-000000000001")
+    folder = Path(f"/run/kasumi-{NAME}")
     assert not folder.exists()
     assert subprocess.run(["pgrep", "-f", str(folder)], check=False, capture_output=True).stdout == b""
 
 
 def test_the_key_is_neither_in_arguments_nor_readable_by_others(disk):
     with export(disk):
-        folder = Path("/run/kasumi-11111111-0000-4000-8000-000000000001")
+        folder = Path(f"/run/kasumi-{NAME}")
         key = (folder / "keys.psk").read_text().split(":")[1].strip()
         assert (folder / "keys.psk").stat().st_mode & 0o077 == 0
         for process in Path("/proc").glob("[0-9]*/cmdline"):
