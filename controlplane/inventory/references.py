@@ -8,6 +8,7 @@ from controlplane.inventory.entries import Entries, Entry
 from controlplane.model.cloud import CloudPool, CloudUriError, cloud_pool, is_cloud
 from controlplane.model.estate import Disposition
 from controlplane.model.finding import Finding, Severity
+from controlplane.model.libvirt_uri import LibvirtUriError, check_libvirt_uri
 
 _PRIVATE_URI = "test:"
 """libvirt's test driver gives each connection a host of its own."""
@@ -93,6 +94,8 @@ def _hosts(entries: Entries) -> Iterator[Finding]:
             uris.setdefault(entry.model.uri, entry)
             if is_cloud(entry.model.uri):
                 yield from _cloud(entry)
+            else:
+                yield from _libvirt(entry, entry.model.uri, "uri")
         reserved, capacity = entry.model.reserved, entry.model.capacity
         for what, kept, whole in (
             ("vcpus", reserved.vcpus, capacity.vcpus),
@@ -101,6 +104,19 @@ def _hosts(entries: Entries) -> Iterator[Finding]:
         ):
             if kept >= whole:
                 yield entry.finding(f"reserves all {what} for itself", "leave some for machines", "reserved", what)
+
+
+def _libvirt(entry: Entry, uri: str, *inner: str) -> Iterator[Finding]:
+    try:
+        check_libvirt_uri(uri)
+    except LibvirtUriError as error:
+        yield entry.finding(f"{uri}: {error}", error.remedy, *inner)
+
+
+def _source(entry: Entry) -> Iterator[Finding]:
+    source = entry.model.source
+    if source is not None and "source" not in entry.broken:
+        yield from _libvirt(entry, source.uri, "source", "uri")
 
 
 def _cloud(entry: Entry) -> Iterator[Finding]:
@@ -143,6 +159,7 @@ def _servers(entries: Entries) -> Iterator[Finding]:
         server = entry.model
         if entry.system:
             yield from _resolves(entry, entry.system, "system", systems)
+        yield from _source(entry)
         if server.network:
             yield from _resolves(entry, server.network, "network", networks, "network")
         if server.image:

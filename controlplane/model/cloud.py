@@ -43,12 +43,15 @@ class CloudUriError(ValueError):
 
 def is_cloud(uri: str) -> bool:
     """True for a host that is a cloud's capacity pool."""
-    return urlsplit(uri).scheme == SCHEME
+    return uri.partition(":")[0].strip().lower() == SCHEME
 
 
 def cloud_pool(uri: str) -> CloudPool:
     """Read the URI. Raises CloudUriError."""
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError:  # a bracket that is never closed
+        raise CloudUriError("is not a URI", "write openstack://CLOUD or openstack://CLOUD/ZONE") from None
     if parts.scheme != SCHEME or not parts.netloc:
         raise CloudUriError("names no cloud", "write openstack://CLOUD or openstack://CLOUD/ZONE")
     if "@" in parts.netloc or ":" in parts.netloc:

@@ -10,32 +10,26 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from stat import S_ISDIR
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
 import libvirt
 
 from controlplane.errors import KasumiError, RefusedError, UnreachableError
+from controlplane.model.libvirt_uri import LibvirtUriError, check_libvirt_uri
 
 _KEEPALIVE_SECONDS = 5
 _KEEPALIVE_COUNT = 4
 _CONNECT_SECONDS = 10
-_UNSAFE = {"no_verify": "1", "known_hosts_verify": "ignore"}
 _TRANSPORT_DOMAINS = frozenset({libvirt.VIR_FROM_RPC, libvirt.VIR_FROM_REMOTE})
 
 
 def check_uri(uri: str) -> None:
     """Raises KasumiError for a URI that is no libvirt hypervisor's, or that would talk unprotected or to anybody."""
-    parts = urlsplit(uri)
-    transport = parts.scheme.partition("+")[2]
-    if parts.scheme.partition("+")[0] not in {"qemu", "test"}:
-        raise KasumiError(f"{uri}: not a libvirt URI of a QEMU host; wanted qemu+ssh://USER@HOST/system")
-    if transport in {"tcp", "ext", "libssh", "libssh2"} or (not transport and parts.hostname):
-        raise RefusedError(f"{uri}: transport {transport or 'tls by default'} is not used; wanted qemu+ssh:// or qemu+tls://")
-    for key, value in parse_qsl(parts.query):
-        if _UNSAFE.get(key) == value:
-            raise RefusedError(f"{uri}: {key}={value} would trust any host; remove it and record the host's key")
-        if key in {"command", "no_tty"}:
-            raise RefusedError(f"{uri}: {key} is set by kasumi, so that ssh never asks; remove it and use access.ssh_config")
+    try:
+        check_libvirt_uri(uri)
+    except LibvirtUriError as error:
+        kind = RefusedError if error.unsafe else KasumiError
+        raise kind(f"{uri}: {error}; {error.remedy}") from None
 
 
 class Connection:

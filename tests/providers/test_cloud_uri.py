@@ -28,6 +28,7 @@ def test_understood(uri, pool):
 @pytest.mark.parametrize(
     ("uri", "what", "remedy"),
     [
+        ("openstack://[west", "is not a URI", "openstack://CLOUD"),
         ("openstack:///az1", "names no cloud", "openstack://CLOUD"),
         ("openstack://me:secret@west", "holds a user, password or port", "clouds.yaml"),
         ("openstack://west:5000", "holds a user, password or port", "clouds.yaml"),

@@ -27,6 +27,8 @@ POOL = StoragePool(name="kasumi", path="/var/lib/kasumi/pool")
         ("qemu+tls://host/system?no_verify=1", ExitCode.REFUSED, "no_verify=1 would trust any host"),
         ("qemu+ssh://root@host/system?command=/bin/sh", ExitCode.REFUSED, "command is set by kasumi"),
         ("vbox:///session", ExitCode.FAILED, "not a libvirt URI of a QEMU host; wanted qemu+ssh://USER@HOST/system"),
+        ("qemu+ssh://[::1/system", ExitCode.FAILED, "not a libvirt URI"),
+        ("qemu+ssh://host/system; reboot", ExitCode.FAILED, "not a libvirt URI"),
         ("host1", ExitCode.FAILED, "not a libvirt URI"),
     ],
 )
