@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from controlplane.cli.session import Session
 from controlplane.errors import ExitCode, KasumiError
@@ -93,7 +93,7 @@ def wave_policy(session: Session, **given: Any) -> WavePolicy:
             parse_window(text)
         except WindowError as error:
             raise KasumiError(f"waves: --default-window {text!r}: {error}, {error.remedy}", ExitCode.USAGE) from None
-    cohorts = _cohorts(given["cohorts"])
+    cohorts = cohorts_in(given["cohorts"])
     standing = () if given["no_freezes"] else standing_freezes(first, last)
     return WavePolicy(
         first=first,
@@ -137,14 +137,15 @@ def _speed(session: Session, bandwidth: float | None, overhead: float, spread: f
     )
 
 
-def _cohorts(file: Path | None) -> Cohorts:
+def cohorts_in(file: Path | None) -> Cohorts:
+    """What moves together and what waits for what, from a JSON file; none without one. Raises KasumiError."""
     if file is None:
         return Cohorts()
     try:
         return Cohorts.model_validate(json.loads(file.read_text(encoding="utf-8")))
     except OSError as error:
         raise KasumiError(f"{file}: {error.strerror}; name a JSON file with --cohorts") from None
-    except (json.JSONDecodeError, ValidationError) as error:
+    except (ValueError, RecursionError) as error:  # no text, no JSON, or another form
         first = str(error).splitlines()[0]
         raise KasumiError(f'{file}: {first}; write {{"cohorts": [["a", "b"]], "depends_on": {{"c": ["a"]}}}}') from None
 

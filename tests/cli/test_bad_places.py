@@ -11,6 +11,7 @@ import pytest
 
 from controlplane.cli.app import main
 from controlplane.cli.plan import write_whole
+from controlplane.cli.scheduling import cohorts_in
 from controlplane.cli.session import Session
 from controlplane.errors import KasumiError
 from controlplane.settings import load
@@ -129,3 +130,11 @@ def test_who_has_no_name_and_no_home(monkeypatch):
     with pytest.raises(KasumiError, match="no home directory; name a folder with --home"):
         load()
     assert Session(home=Path("/x"), inventory=None).actor.startswith(f"uid-{os.getuid()}@")
+
+
+@pytest.mark.parametrize("raw", [b"\xff\xfe", b"[" * 100_000, b"{", b'{"cohorts": 3}'])
+def test_cohorts_that_are_none_are_told(tmp_path, raw):
+    file = tmp_path / "cohorts.json"
+    file.write_bytes(raw)
+    with pytest.raises(KasumiError, match=rf"^{file}: .*; write \{{\"cohorts\""):
+        cohorts_in(file)
