@@ -48,7 +48,10 @@ def is_cloud(uri: str) -> bool:
 
 def cloud_pool(uri: str) -> CloudPool:
     """Read the URI. Raises CloudUriError."""
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        raise CloudUriError("is no URI", "write openstack://CLOUD or openstack://CLOUD/ZONE") from None
     if parts.scheme != SCHEME or not parts.netloc:
         raise CloudUriError("names no cloud", "write openstack://CLOUD or openstack://CLOUD/ZONE")
     if "@" in parts.netloc or ":" in parts.netloc:
