@@ -17,6 +17,7 @@ from controlplane.ledgers.importing import Import, prepare
 from controlplane.ledgers.mapping import LedgerMap, read_map
 from controlplane.ledgers.reading import SourceKind, read_file
 from controlplane.ledgers.rows import Ledger, Remark
+from controlplane.model.cloud import SCHEME
 from controlplane.model.document import to_data
 from controlplane.model.finding import Severity
 
@@ -28,7 +29,9 @@ _COLUMNS = ("severity", "where", "what", "remedy")
 
 def import_(
     file: str = typer.Argument(
-        ..., metavar="FILE", help="The ledger: CSV, XLSX (RVTools too), NetBox CSV, an Ansible inventory, or a libvirt URI."
+        ...,
+        metavar="FILE",
+        help="The ledger: CSV, XLSX (RVTools too), NetBox CSV, an Ansible inventory, a libvirt URI, or openstack://CLOUD.",
     ),
     ministry: str = typer.Option(..., "--ministry", help="Id of the ministry whose servers these are."),
     system: str = typer.Option("", "--system", help="Id of the system of rows that name none, or none of the inventory's."),
@@ -62,6 +65,10 @@ def import_(
 
 
 def _ledger(session: Session, file: str, kind: SourceKind, mapping: LedgerMap) -> Ledger:
+    if kind is SourceKind.OPENSTACK or (kind is SourceKind.AUTO and file.startswith(f"{SCHEME}://")):
+        from controlplane.ledgers.openstack_project import read_openstack  # noqa: PLC0415  # nor a cloud's
+
+        return read_openstack(file)
     if kind is SourceKind.LIBVIRT or (kind is SourceKind.AUTO and _URI.match(file)):
         from controlplane.ledgers.libvirt_host import read_libvirt  # noqa: PLC0415  # files need no hypervisor's library
 

@@ -32,6 +32,7 @@ class SourceKind(StrEnum):
     NETBOX = "netbox"
     ANSIBLE = "ansible"
     LIBVIRT = "libvirt"
+    OPENSTACK = "openstack"
 
 
 def read_file(file: Path, kind: SourceKind, mapping: LedgerMap) -> Ledger:
