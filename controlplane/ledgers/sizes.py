@@ -162,7 +162,9 @@ def _apart(tokens: list[_Token]) -> tuple[list[_Token], list[_Token]]:
 
 def _sum(tokens: list[_Token], unit: str) -> _Size:
     groups: list[list[_Token]] = [[]]
-    for token in tokens:
+    for place, token in enumerate(tokens):
+        if token[1] == "," and [kind for kind, _ in tokens[place - 1 : place + 2 : 2]] == ["number", "number"]:
+            raise _UnreadableError("may be one number with a decimal comma or two numbers; write 4.5GB or 4GB+5GB")
         if token[0] in {"separator", "drive"}:
             groups.append([])
         else:
@@ -188,7 +190,9 @@ def _part(tokens: list[_Token], unit: str) -> _Size:
     found = _SHAPE.fullmatch(shape)
     if found is None or len(levels) > 1:
         raise _UnreadableError("wanted a size such as 16GB, 300GB×2 or 2×300GB RAID1")
-    numbers = [Fraction(text.replace(",", "")) for kind, text in rest if kind == "number"]
+    written = [text for kind, text in rest if kind == "number"]
+    notes += [f"{text} read with a decimal point" for text in written if _LIKE_THOUSANDS.fullmatch(text)]
+    numbers = [Fraction(text.replace(",", "")) for text in written]
     stated = [text for kind, text in rest if kind == "unit"]
     used = stated[0] if stated else unit
     if not used:
@@ -214,6 +218,8 @@ def _part(tokens: list[_Token], unit: str) -> _Size:
 _SIGN = {"number": "n", "unit": "u", "times": "x", "counter": "c", "open": "(", "close": ")"}
 _SHAPE = re.compile(r"nu?|nu?xnc?|nc?xnu|ncxn|nunc")
 _COUNT_FIRST = frozenset(("nxnu", "ncxnu", "ncxn"))
+_LIKE_THOUSANDS = re.compile(r"[1-9][0-9]{0,2}\.[0-9]{3}")
+"""Elsewhere 1.000 is a thousand; it is read as one, and told."""
 _MOST_PIECES = 64
 """Of two bare numbers the one up to this is the count, when the other is above it."""
 

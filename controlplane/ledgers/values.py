@@ -25,7 +25,10 @@ _DITTO = frozenset(("同上", "〃", "々", "仝", "同じ", "上に同じ", "di
 _ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!|SPILL!|CALC!|GETTING_DATA)")
 _NUMBER = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[0-9]{1,15}(?:\.[0-9]{1,9})?")
 _CORE_WORD = r"(?:コア|core|cores|個|基|cpu|cpus|vcpu|vcpus|v|c|核|颗|way|スレッド|threads?|ソケット|sockets?|つ|processors?)"
-_COUNT = re.compile(rf"(?P<count>[0-9][0-9,]{{0,8}}(?:\.[0-9]{{1,6}})?)\s*-?{_CORE_WORD}?")
+_COUNT = re.compile(
+    rf"(?P<count>[0-9]{{1,3}}(?:,[0-9]{{3}}){{1,2}}(?:\.[0-9]{{1,6}})?|[0-9]{{1,9}}(?:\.[0-9]{{1,6}})?)\s*-?{_CORE_WORD}?"
+)
+_DECIMAL_COMMA = re.compile(rf"[0-9]+,[0-9]+\s*-?{_CORE_WORD}?")
 _PRODUCT = re.compile(
     rf"(?P<first>[0-9]{{1,4}})\s*(?:cpu|cpus|ソケット|sockets?|個|基|p|way|路)?\s*[x/]\s*(?P<second>[0-9]{{1,4}})\s*(?P<word>{_CORE_WORD}?)"
 )
@@ -119,7 +122,8 @@ def cpus(text: str) -> Reading:
         product = int(found["first"]) * int(found["second"])
         return _cpus(product, f"{found['first']} × {found['second']} read as {product} processors")
     if (found := _COUNT.fullmatch(low)) is None:
-        return Reading(problem="wanted a number of processors")
+        why = ", with a point for decimals" if _DECIMAL_COMMA.fullmatch(low) else ""
+        return Reading(problem=f"wanted a number of processors{why}")
     number = float(found["count"].replace(",", ""))
     if number != int(number):
         return _cpus(int(number) + 1, f"rounded up to {int(number) + 1}")
