@@ -310,7 +310,8 @@ def _compared(sign: str, left: Node, right: Node) -> Node:
         if isinstance(one, Unknown) or isinstance(other, Unknown):
             return _joined(one, other) or False
         if sign in {"==", "!="}:
-            return compare(one, other)
+            # 4 and "four" are neither the same nor different: the rule, or a source, means something else.
+            return compare(one, other) if _kind(one) == _kind(other) else Unknown(frozenset({f"({_kind(other)})"}))
         if not _is_number(one) or not _is_number(other):
             # A fact that should be a number and is not says nothing about being large or small.
             return Unknown(frozenset({"(a number)"}))
@@ -331,6 +332,13 @@ _SIGNS: dict[str, Callable[[Value, Value], bool]] = {
 
 def _is_number(value: Value) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _kind(value: Value) -> str:
+    return "a number" if _is_number(value) else next((word for kind, word in _KINDS if isinstance(value, kind)), "nothing")
+
+
+_KINDS: tuple[tuple[type, str], ...] = ((bool, "true or false"), (str, "text"), (list, "a list"), (dict, "a mapping"))
 
 
 def _number(value: Value) -> float:

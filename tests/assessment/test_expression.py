@@ -65,6 +65,9 @@ def test_what_is_known_is_true_or_false(text, result):
         ("count certificates == 0", {"certificates"}),
         ("all filesystems where (encrypted == false or mount == \"/data\")", {"filesystems.encrypted"}),
         ('os.id > 3', {"(a number)"}),
+        ('os.id != 3', {"(a number)"}),
+        ('cpu.count == "four"', {"(text)"}),
+        ("cpu.count == true", {"(true or false)"}),
         ("memory.total_mib > 1 and memory.swap_mib > 1", {"memory.total_mib", "memory.swap_mib"}),
     ],
 )  # fmt: skip
