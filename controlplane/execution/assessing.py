@@ -78,7 +78,10 @@ def shipped_knowledge(rules: Path | None) -> Knowledge:
     if rules is not None:
         if not rules.is_dir():
             raise KasumiError(f"{rules}: no such directory; name one with rules in YAML files, see docs/assessment.md")
-        found += [read_document(file, str(file)) for file in sorted((*rules.glob("*.yml"), *rules.glob("*.yaml")))]
+        own = sorted((*rules.glob("*.yml"), *rules.glob("*.yaml")))
+        if not own:
+            raise KasumiError(f"{rules}: no *.yml or *.yaml in it; put rules there or leave --rules out, see docs/assessment.md")
+        found += [read_document(file, str(file)) for file in own]
     knowledge, findings = knowledge_of(found)
     if findings:
         more = f"\nand {len(findings) - _SHOWN} more" if len(findings) > _SHOWN else ""

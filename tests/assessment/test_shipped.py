@@ -88,6 +88,12 @@ def test_a_directory_that_is_not_there_is_named(tmp_path):
         shipped_knowledge(tmp_path / "none")
 
 
+def test_a_directory_without_rules_is_not_taken_for_no_wish(tmp_path):
+    (tmp_path / "ours.txt").write_text(RULE.format(id="a", severity="warning", when="any backup"), encoding="utf-8")
+    with pytest.raises(KasumiError, match=r"no \*\.yml or \*\.yaml in it; put rules there or leave --rules out"):
+        shipped_knowledge(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("model", "mhz", "factor"),
     [
