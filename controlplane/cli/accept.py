@@ -22,7 +22,9 @@ def accept(
     server: str = SERVER_ARGUMENT,
     subject: str = typer.Argument(..., metavar="FIELD|rule:ID", help="A contradicted field, or a critical readiness rule."),
     reason: str = REASON_OPTION,
-    value: str = typer.Option("", "--value", help="The value that is right (default: the one used now); JSON or a word."),
+    value: str = typer.Option(
+        "", "--value", help="The value that is right (default: the one used now), as sources write it; lists as JSON."
+    ),
     rules: OptionalPath = typer.Option(
         None, "--rules", metavar="DIR", help="Directory with further rules, as for assess.", file_okay=False
     ),
@@ -54,15 +56,33 @@ def _field(session: Session, server: str, subject: str, value: str, now: datetim
     if known is None or not known.contradiction:
         what = "its sources agree" if known is not None else "nobody says anything about it"
         raise RefusedError(f"server {server}: {subject}: {what}; there is nothing to accept")
-    return seen_digest(known.facts), _value(value) if value else known.facts[0].value
+    said = known.facts[0].value
+    return seen_digest(known.facts), _value(value, said, f"server {server}: {subject}") if value else said
 
 
-def _value(text: str) -> Value:
+def _value(text: str, said: Value, what: str) -> Value:
+    """The value that a person gives, of the kind that sources give: what counts afterwards must be one they could have said."""
+    if isinstance(said, str):
+        if text.strip():
+            return text.strip()
+        raise KasumiError(f"{what}: --value is blank; a source says {shown(said)}", ExitCode.USAGE)
     try:
         read: Value = json.loads(text)
-    except json.JSONDecodeError:
-        return text
-    return read
+    except (json.JSONDecodeError, RecursionError):
+        read = None
+    if isinstance(said, int) and not isinstance(said, bool):
+        if isinstance(read, int) and not isinstance(read, bool) and read > 0:
+            return read
+        raise KasumiError(f"{what}: --value {text}: wanted a whole number above zero, as {said}", ExitCode.USAGE)
+    if type(read) is type(said) and (not isinstance(read, list) or _alike(read, said)):
+        return read
+    raise KasumiError(f"{what}: --value {text}: wanted JSON as {json.dumps(said, ensure_ascii=False)}", ExitCode.USAGE)
+
+
+def _alike(read: list[Value], said: Value) -> bool:
+    """Whether a list has items of the kinds that the source's list has."""
+    kinds = {type(item) for item in said} if isinstance(said, list) else set()
+    return bool(read) and {type(item) for item in read} <= kinds
 
 
 def _rule(session: Session, server: str, subject: str, rules: Path | None, now: datetime) -> tuple[str, Value]:

@@ -9,7 +9,8 @@ from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
 from controlplane.cli.output import say
 from controlplane.cli.plan import STDOUT, write_whole
 from controlplane.cli.session import Session
-from controlplane.errors import ExitCode
+from controlplane.errors import ExitCode, KasumiError
+from controlplane.inventory.complaints import suggestion
 from controlplane.reporting.assessment_page import assessment_page
 
 
@@ -33,6 +34,10 @@ def assessment(
 ) -> int:
     """Write the assessment as one self-contained page for screen and A4: no network, no scripts."""
     made = kept_assessment(document, Session(home=home, inventory=inventory))
+    ids = tuple(one.id for one in made.ministries)
+    if ministry and ministry not in ids:
+        remedy = suggestion(ministry, ids, f"it has {', '.join(ids)}")
+        raise KasumiError(f"report: the assessment has no ministry {ministry!r}; {remedy}", ExitCode.USAGE)
     text = assessment_page(made, language.value, ministry)
     if out is None or out == STDOUT:
         typer.echo(text, nl=False)

@@ -135,6 +135,9 @@ def test_assess_accept_plan_report_by_command(controller, tmp_path):
     assert (nothing.returncode, "its sources agree; there is nothing to accept" in nothing.stderr) == (5, True)
     assert controller("accept", "mhlw-pensionn", "cpu.count", "--reason", "x").returncode != 0
     assert controller("accept", "mhlw-pension", "rule:none", "--reason", "x").returncode == 64
+    for wrong in ("0", "lots", "-5", "true", "8.5", '"8192"'):
+        refused = controller("accept", "mhlw-pension", "memory.total_mib", "--value", wrong, "--reason", "x")
+        assert (refused.returncode, "wanted a whole number above zero, as 2100" in refused.stderr) == (64, True)
     accepted = controller("accept", "mhlw-pension", "memory.total_mib", "--value", "2048", "--reason", "enlarged last year")
     assert (accepted.returncode, "memory.total_mib accepted as 2048" in accepted.stderr) == (0, True)
     assert controller("assess", "-o", str(file)).returncode == 0
@@ -156,6 +159,8 @@ def test_assess_accept_plan_report_by_command(controller, tmp_path):
     assert controller("decide", "mof-files", "retire", "--reason", "twice", "--withdraw").returncode == 5
 
     page = tmp_path / "report.html"
+    nobody = controller("report", "assessment", "-o", str(page), "--ministry", "mhwl")
+    assert (nobody.returncode, "has no ministry 'mhwl'; did you mean mhlw?" in nobody.stderr, page.exists()) == (64, True, False)
     assert controller("report", "assessment", "-o", str(page), "--language", "ja").returncode == 0
     assert "サーバー評価書" in page.read_text(encoding="utf-8")
     graph = json.loads(controller("dependencies", "-o", "json").stdout)
