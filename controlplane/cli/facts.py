@@ -13,6 +13,7 @@ from controlplane.cli.session import Session
 from controlplane.discovery.selection import selected
 from controlplane.errors import ExitCode, KasumiError
 from controlplane.execution.assessing import truth_of_server
+from controlplane.inventory.complaints import suggestion
 from controlplane.model.document import to_data
 from controlplane.model.facts import CATALOGUE, Value
 
@@ -35,6 +36,7 @@ def facts(
         raise KasumiError(f"facts: {server} is not a server; `kasumi inventory list servers` shows ids", ExitCode.USAGE)
     truth = truth_of_server(session.estate, session.store, server, as_of=datetime.now(UTC).date())
     last = session.store.facts.latest(session.estate.id, server=server).get(server, ())
+    _check_fields(field)
     rows = records(truth, field)
     if output is Format.TABLE:
         rows = [row | {"value": shown(row["value"]), "observed_at": str(row["observed_at"])[:19]} for row in rows]  # type: ignore[arg-type]
@@ -44,6 +46,8 @@ def facts(
     for one in last:
         why = f": {one.message}" if one.message else ""
         say(f"{server}: {one.source.value} {one.answer.value} at {one.collected_at:%Y-%m-%d %H:%M:%S%z}{why}")
+    if field and not rows:
+        say(f"{server}: no source says anything about {', '.join(field)}")
     if not last:
         say(f"{server}: nobody has asked it yet; `kasumi discover {server}`")
     for finding in contradiction_findings(truth):
@@ -61,6 +65,13 @@ def records(truth: ServerTruth, fields: Sequence[str]) -> list[dict[str, object]
         for known in wanted
         for place, fact in enumerate(known.facts)
     ]
+
+
+def _check_fields(wanted: Sequence[str]) -> None:
+    for one in wanted:
+        if not any(_matches(name, one) for name in CATALOGUE):
+            remedy = suggestion(one, tuple(CATALOGUE), "without --field all are shown")
+            raise KasumiError(f"facts: --field {one}: no such field; {remedy}", ExitCode.USAGE)
 
 
 def _matches(field: str, wanted: str) -> bool:

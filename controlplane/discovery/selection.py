@@ -16,7 +16,7 @@ def selected(estate: Estate, ids: Sequence[str]) -> tuple[Server, ...]:
         if one not in known:
             near = get_close_matches(one, sorted(known), n=1)
             remedy = f"did you mean {near[0]}?" if near else "`kasumi inventory list servers` shows ids"
-            raise KasumiError(f"discover: no server, system or ministry has the id {one!r}; {remedy}", ExitCode.USAGE)
+            raise KasumiError(f"no server, system or ministry has the id {one!r}; {remedy}", ExitCode.USAGE)
     wanted = set(ids)
     return tuple(
         server

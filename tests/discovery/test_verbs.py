@@ -108,6 +108,13 @@ def test_an_id_that_nothing_has_is_a_usage_error(controller):
     assert controller.kasumi("facts", "registry").returncode == 64
 
 
+def test_a_field_that_nothing_has_is_a_usage_error_and_one_that_nobody_states_is_said(controller):
+    wrong = controller.kasumi("facts", "one", "--field", "os.nam")
+    assert (wrong.returncode, "--field os.nam: no such field; did you mean os.name?" in wrong.stderr) == (64, True)
+    silent = controller.kasumi("facts", "one", "--field", "snapshots")
+    assert (silent.returncode, "one: no source says anything about snapshots" in silent.stderr) == (0, True)
+
+
 def test_jump_hosts_are_ids_or_addresses_and_not_a_circle(trusted, sshd):
     trusted.declare(
         {
