@@ -1,10 +1,12 @@
 """`kasumi assess`: what is true, how large, how ready, on whom it depends, what becomes of it; for every server."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import typer
 
+from controlplane.assessment.shipped import MOVES
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
 from controlplane.cli.output import print_table, say
 from controlplane.cli.plan import STDOUT, write_whole
@@ -100,7 +102,7 @@ def _hours(window: str) -> tuple[int, int]:
 
 def show(made: Assessment) -> None:
     """The summary: a row for each ministry with servers, then what needs a person."""
-    print_table(COLUMNS, [_row(ministry) for ministry in made.ministries if ministry.servers])
+    print_table(COLUMNS, [_row(ministry, made) for ministry in made.ministries if ministry.servers])
     for server in [server for server in made.servers if server.waits_for][:_SHOWN]:
         say(f"critical: server {server.id}: {', '.join(server.waits_for)}: no plan until resolved or accepted (`kasumi accept`)")
     for server in [server for server in made.servers if server.ghost][:_SHOWN]:
@@ -110,14 +112,20 @@ def show(made: Assessment) -> None:
         say(f"information: not seen: {', '.join(f'{count} {answer}' for answer, count in sorted(silent.items()))}")
 
 
-def _row(ministry: AssessedMinistry) -> list[str]:
+def _row(ministry: AssessedMinistry, made: Assessment) -> list[str]:
+    moving = [server.size for server in made.servers if server.ministry == ministry.id and server.fate.decided in MOVES]
     fates = " ".join(f"{count} {fate}" for fate, count in ministry.dispositions.items())
     return [
         ministry.id, str(ministry.servers), str(ministry.seen), f"{ministry.truth_score} %", str(ministry.open_contradictions),
-        str(ministry.critical), str(ministry.warnings), str(ministry.unknown), fates, _amount(ministry.declared),
-        _amount(ministry.wanted), f"{ministry.stars:g}",
+        str(ministry.critical), str(ministry.warnings), str(ministry.unknown), fates, _amount(ministry.declared, [size.declared for size in moving]),
+        _amount(ministry.wanted, [size.wanted for size in moving]), f"{ministry.stars:g}",
     ]  # fmt: skip
 
 
-def _amount(size: Resources) -> str:
-    return f"{size.vcpus} vCPU {size.memory_mib / 1024:.0f} GiB {size.disk_gib} GiB"
+def _amount(size: Resources, of: Sequence[Resources | None]) -> str:
+    """A sum; a server of which no size is known is no zero in it, but counted beside it."""
+    unknown = of.count(None)
+    if unknown and unknown == len(of):
+        return f"{unknown} unknown"
+    known = f"{size.vcpus} vCPU {size.memory_mib / 1024:.0f} GiB {size.disk_gib} GiB"
+    return f"{known} + {unknown} unknown" if unknown else known
