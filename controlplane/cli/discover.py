@@ -101,6 +101,8 @@ def discover(
     span = seconds_of(sample, "--sample") if sample is not None else 0
     if (once or prometheus is not None) and span:
         raise KasumiError("discover: --sample goes with neither --once nor --prometheus; choose one", ExitCode.USAGE)
+    if 0 < span < step:
+        raise KasumiError(f"discover: --sample {sample} ends before the first --every {every}; sample longer", ExitCode.USAGE)
     if prometheus is not None:
         return int(from_prometheus(session, servers, prometheus, token_file=token_file, days=days, every=step, output=output))
     means = Means(

@@ -52,7 +52,10 @@ def trust(
     keyring = Keyring(password=password_of("ssh password: ", ask=ask_password, file=password_file, vault=vault_password_file))
     servers = [server for server in selected(session.estate, hosts) if server.address]
     if not servers:
-        raise KasumiError(f"trust: none of {', '.join(hosts)} has an address in the inventory", ExitCode.USAGE)
+        raise KasumiError(
+            f"trust: none of {', '.join(hosts)} has an address; add `address: …` to its kasumi_server in the inventory",
+            ExitCode.USAGE,
+        )
     rows: list[dict[str, object]] = []
     worst = ExitCode.DONE
     doors = [door_of(session.estate, server) for server in servers]

@@ -108,6 +108,11 @@ def test_an_id_that_nothing_has_is_a_usage_error(controller):
     assert controller.kasumi("facts", "registry").returncode == 64
 
 
+def test_a_span_shorter_than_its_step_is_a_usage_error_and_not_an_hour_of_waiting(controller):
+    done = controller.kasumi("discover", "one", "--sample", "10s", "--every", "1h")
+    assert (done.returncode, "--sample 10s ends before the first --every 1h" in done.stderr) == (64, True)
+
+
 def test_a_field_that_nothing_has_is_a_usage_error_and_one_that_nobody_states_is_said(controller):
     wrong = controller.kasumi("facts", "one", "--field", "os.nam")
     assert (wrong.returncode, "--field os.nam: no such field; did you mean os.name?" in wrong.stderr) == (64, True)
