@@ -343,7 +343,7 @@ def test_the_command_on_a_cloud_without_volumes_lists_page_by_page_and_asks_for_
         ("openstack://nowhere", 1, "describe cloud nowhere in clouds.yaml"),
         ("openstack://west", 5, "cloud west refuses our credentials"),
         ("openstack://me:secret@west", 1, "the cloud's URI holds a user, password or port"),
-        ("openstack://[", 1, "the cloud's URI is no URI"),
+        ("openstack://[", 1, "the cloud's URI is not a URI"),
     ],
 )
 def test_a_cloud_that_cannot_be_listed(import_, cloud, uri, code, said):
