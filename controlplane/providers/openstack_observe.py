@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from keystoneauth1.exceptions import EndpointNotFound
+from openstack.exceptions import ServiceDisabledException
 
 from controlplane.model.observed import (
     UNLIMITED,
@@ -204,7 +205,7 @@ def _room(cloud: Cloud) -> Resources | None:
     try:
         candidates = cloud.get("placement", "/allocation_candidates", **query)
         return room_of(candidates, _providers_in(cloud) if cloud.pool.zone else None)
-    except EndpointNotFound:
+    except (EndpointNotFound, ServiceDisabledException):
         return None
     except ApiError as error:
         if error.status in {401, 403, 404}:

@@ -33,6 +33,22 @@ def test_every_command_in_a_page_exists(page):
             assert option in text, f"{page.name}: `{command}`: no {option}"
 
 
+@cache
+def files_of_tests() -> dict[str, str]:
+    files = [file for file in (ROOT / "tests").rglob("*.py") if file.parent != Path(__file__).parent]
+    return {str(file.relative_to(ROOT)): file.read_text(encoding="utf-8") for file in files}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_in_a_page_is_run_by_a_test(page):
+    for command in commands(page):
+        words = words_of(command)
+        wanted = [f'"{word}"' for word in (*verb_of(words), *options_of(words))]
+        assert any(all(word in text for word in wanted) for text in files_of_tests().values()), (
+            f"{page.name}: `{command}`: no test file has all of {' '.join(wanted)}"
+        )
+
+
 def test_every_make_target_in_a_page_exists():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     for page in PAGES:

@@ -119,13 +119,13 @@ def test_security_groups_are_repaired_and_otherwise_left_alone(clean):
     machine = clean.machine(services=(Service(name="web", port=443),))
     clean.ensure(machine)
     before = clean.hand.rules()
-    names = {name for name, _ in before}
-    assert names == {f"kasumi-{clean.estate}-zone-a", f"kasumi-{clean.estate}-tcp-443"}
+    its_own = {f"kasumi-{clean.estate}-zone-a", f"kasumi-{clean.estate}-tcp-443"}
+    assert its_own <= {name for name, _ in before}
     other = clean.again()
     clean.provider, first = other, clean.provider
     clean.ensure(machine)
     assert clean.hand.rules() == before
-    clean.hand.cloud.delete("network", f"/security-group-rules/{min(rule for _, rule in before)}")
+    clean.hand.cloud.delete("network", f"/security-group-rules/{min(rule for name, rule in before if name in its_own)}")
     third = clean.again()
     clean.provider = third
     clean.ensure(machine)

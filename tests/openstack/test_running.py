@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +40,15 @@ def cli(running_cloud: RunningCloud, *arguments: str) -> object:
     environment = os.environ | {"OS_CLIENT_CONFIG_FILE": str(running_cloud.clouds_yaml), "OS_CLOUD": running_cloud.member}
     command = [str(packages.place() / "bin" / "openstack"), *arguments, "-f", "json"]
     return json.loads(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
+
+
+def test_the_command_finds_all_of_it_up(running_cloud):
+    kasumi = str(Path(sys.executable).with_name("kasumi"))
+    done = subprocess.run([kasumi, "lab", "up", "--openstack"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "made" not in done.stderr
+    shown = subprocess.run([kasumi, "lab", "status"], capture_output=True, text=True, check=True).stdout
+    assert str(running_cloud.clouds_yaml) in shown
 
 
 def test_every_piece_is_up(running_cloud):

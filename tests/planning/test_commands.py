@@ -184,6 +184,8 @@ def test_waves_and_pages(verb, tmp_path):
     document = json.loads(verb("waves", str(file), "--from", "2026-12-01", "-o", "json").stdout)
     assert document["schedule"]["waves"][0]["probability"] is None
     assert any("not known" in text for text in document["schedule"]["assumptions"])
+    likely = json.loads(verb("waves", str(file), "--from", "2026-12-01", "--spread", "0.3", "-o", "json").stdout)
+    assert 0 < likely["schedule"]["waves"][0]["probability"] <= 1
     assert verb("waves", str(file), "--from", "2026-12-01", "-o", str(page)).returncode in {0, 3}
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
     done = verb("report", "plan", str(file), "--from", "2026-12-01", "-o", str(page))

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -23,8 +23,6 @@ class World:
     """One controller and its inventory."""
 
     folder: Path
-    ran: list[tuple[str, ...]] = field(default_factory=list)
-    """Every command that was run and ended as wanted."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -38,7 +36,6 @@ class World:
         """Run the command and insist on its exit code."""
         done = subprocess.run([KASUMI, *arguments], env=self.environment, capture_output=True, text=True, check=False)
         assert done.returncode == code, f"kasumi {arguments} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
-        self.ran.append(arguments)
         return done
 
     def edit(self, file: str, old: str, new: str) -> None:

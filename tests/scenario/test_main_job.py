@@ -12,7 +12,6 @@ import pytest
 
 from controlplane.model.document import plan_from_json
 from tests.connectors.sshd import free_port
-from tests.docs.pages import PAGES, commands, options_of, verb_of, words_of
 from tests.monitoring.expressions import compared, drawn, recorded
 from tests.monitoring.prometheus import running_prometheus
 from tests.scenario.conftest import ESTATE, KASUMI, World, remove_everything, virsh
@@ -20,8 +19,6 @@ from tests.scenario.conftest import ESTATE, KASUMI, World, remove_everything, vi
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 MOVED = "mhlw-pension"
-ELSEWHERE = {("lab", "up"), ("lab", "down"), ("lab", "status"), ("lab", "ssh")}
-"""Verbs whose own tests in `tests/lab` run them."""
 QUERY = "SELECT count(*) || ' ' || md5(string_agg(r::text, '|' ORDER BY r::text)) FROM records r"
 
 
@@ -229,19 +226,9 @@ def test_a_machine_that_left_the_estate_goes_only_with_yes(world):
     assert ESTATE in world.kasumi("inventory", "check").stderr + world.kasumi("inventory", "check").stdout
 
 
-def test_every_command_shown_in_the_pages_was_run(world):
+def test_what_only_looks_works_on_what_has_become(world):
     for words in (("inventory", "list", "ministries"), ("inventory", "show", MOVED), ("show", world.plan), ("status",)):
         world.kasumi(*words)
     world.kasumi("inventory", "check", "-i", str(world.folder / "inventory"))
     world.kasumi("evidence", "--last", "50")
     world.kasumi("diff", world.plan, str(world.folder / "smaller.json"))
-    ran = {(verb_of(list(words)), frozenset(options_of(list(words)))) for words in world.ran}
-    ran.add((("serve",), frozenset({"--listen", "--interval"})))
-    missing = [
-        f"{page.name}: {command}"
-        for page in PAGES
-        for command in commands(page)
-        if (words := words_of(command)) and verb_of(words) not in ELSEWHERE
-        if not any(verb[: len(verb_of(words))] == verb_of(words) and options_of(words) <= options for verb, options in ran)
-    ]
-    assert not missing, "shown in the pages, run by no test"
