@@ -95,10 +95,6 @@ class _Page:
         """Names of the template."""
         made, servers = self._made, self._servers
         moving = [server for server in servers if server.fate.decided in _MOVES]
-        declared, wanted = (
-            total([size for server in moving if (size := getattr(server.size, name)) is not None])
-            for name in ("declared", "wanted")
-        )
         return {
             "t": self._word,
             "both": self._both,
@@ -112,15 +108,16 @@ class _Page:
             "truth": round(sum(server.truth_score for server in servers) / len(servers)) if servers else 0,
             "open_count": sum(1 for server in servers for one in server.contradictions if one.is_open),
             "waiting": [server for server in servers if server.waits_for],
-            "declared": declared,
-            "wanted": wanted,
+            "declared": _sum([server.size.declared for server in moving]),
+            "wanted": _sum([server.size.wanted for server in moving]),
             "moving": len(moving),
             "fates": [
                 (fate, sum(1 for server in servers if server.fate.decided is fate), _FATE_COLOURS[fate]) for fate in Disposition
             ],
             "fates_bar": self._fates_bar(servers, 690),
             "ministries": [
-                (one, meter(one.truth_score / 100), self._fates_bar(self._of(one.id), 120)) for one in self._ministries
+                (one, meter(one.truth_score / 100), self._fates_bar(self._of(one.id), 120), *self._sums(one.id))
+                for one in self._ministries
             ],
             "systems": [one for one in made.systems if any(server.system == one.id for server in servers)],
             "cpu": histogram(_TENTHS, _shares(servers, Dimension.CPU_CORES)),
@@ -143,6 +140,11 @@ class _Page:
             "fate_colour": lambda fate: _FATE_COLOURS[fate],
             "colours": [(one.name, one.name_en, self._colours[one.id]) for one in self._ministries],
         }
+
+    def _sums(self, ministry: str) -> tuple[str, str]:
+        """Declared and wanted, of the servers that move."""
+        sizes = [server.size for server in self._of(ministry) if server.fate.decided in _MOVES]
+        return _sum([size.declared for size in sizes]), _sum([size.wanted for size in sizes])
 
     def _word(self, key: str) -> Markup:
         """A word of the page in the language asked for; in both, Japanese below the English."""
@@ -272,6 +274,15 @@ def _shares(servers: Iterable[AssessedServer], dimension: Dimension) -> list[int
             if one.dimension == dimension.value and one.samples and whole > 0:
                 counts[min(9, int(one.typical / whole * 10))] += 1
     return counts
+
+
+def _sum(sizes: Sequence[Resources | None]) -> str:
+    """A sum; a server whose size is not known is no zero in it, but counted beside it as elsewhere on the page."""
+    unknown = sizes.count(None)
+    if unknown and unknown == len(sizes):
+        return f"?{unknown}"
+    known = _amount(total([size for size in sizes if size is not None]))
+    return f"{known} + ?{unknown}" if unknown else known
 
 
 def _amount(size: Resources | None) -> str:

@@ -7,6 +7,7 @@ import pytest
 from lxml import etree, html
 
 from controlplane.model.document import to_data
+from controlplane.model.estate import Disposition
 from controlplane.reporting.assessment_page import SHOWN_SERVERS, assessment_page
 from controlplane.reporting.charts import bar, curves, histogram, ring
 from controlplane.reporting.dot import graph_to_dot
@@ -51,6 +52,14 @@ def test_the_page_shows_everything_and_needs_no_network(made, language):
     assert tree.xpath("//script | //link | //img | //iframe | //@src | //@href") == []
     assert not re.search(r"https?://|url\((?!#)|@import", page)
     assert len(tree.xpath("//svg")) >= 6
+
+
+def test_a_size_that_nobody_knows_is_counted_beside_the_sum(made):
+    moving = next(server for server in made.servers if server.fate.decided is Disposition.REHOST)
+    size = replace(moving.size, declared=None, wanted=None)
+    given = replace(made, servers=tuple(replace(one, size=size) if one is moving else one for one in made.servers))
+    sums = html.document_fromstring(assessment_page(given, "en")).xpath("string(//p[@class='sizes'])")
+    assert sums.count("?1") == 2
 
 
 @pytest.mark.parametrize("language", ["en", "both"])
