@@ -39,12 +39,11 @@ def main() -> None:
     # We are root, so what needs privileges is done here and not by a helper.
     for privileged in (cinder.privsep.sys_admin_pctxt, os_brick.privileged.default):
         privileged.set_client_mode(False)
-    # The scheduler last: it waits a minute for a volume service to tell what it has.
     started = [
+        service.Service.create(binary=constants.SCHEDULER_BINARY),
         service.Service.create(
             host=f"{CONF.host}@{BACKEND}", service_name=BACKEND, binary=constants.VOLUME_BINARY, coordination=True
         ),
-        service.Service.create(binary=constants.SCHEDULER_BINARY),
     ]
     for each in started:
         each.start()
