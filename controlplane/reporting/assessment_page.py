@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from controlplane.assessment.shipped import MOVES
 from controlplane.model.assessment import AssessedServer, Assessment, Contradiction, Outcome, Reading, RuleText
 from controlplane.model.document import digest
 from controlplane.model.estate import Disposition
@@ -25,7 +26,6 @@ SHOWN_SERVERS = 400
 SHOWN_ROWS = 60
 _RING_NODES = 28
 _EXAMPLES = 4
-_MOVES = {Disposition.REHOST, Disposition.REPLATFORM, Disposition.MERGE}
 _FATE_COLOURS = {
     Disposition.REHOST: "#1f4e79",
     Disposition.REPLATFORM: "#2b7a9b",
@@ -94,7 +94,7 @@ class _Page:
     def context(self) -> dict[str, object]:
         """Names of the template."""
         made, servers = self._made, self._servers
-        moving = [server for server in servers if server.fate.decided in _MOVES]
+        moving = [server for server in servers if server.fate.decided in MOVES]
         return {
             "t": self._word,
             "both": self._both,
@@ -143,7 +143,7 @@ class _Page:
 
     def _sums(self, ministry: str) -> tuple[str, str]:
         """Declared and wanted, of the servers that move."""
-        sizes = [server.size for server in self._of(ministry) if server.fate.decided in _MOVES]
+        sizes = [server.size for server in self._of(ministry) if server.fate.decided in MOVES]
         return _sum([size.declared for size in sizes]), _sum([size.wanted for size in sizes])
 
     def _word(self, key: str) -> Markup:
