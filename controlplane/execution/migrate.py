@@ -34,7 +34,7 @@ SHUTDOWN_SECONDS = 300.0
 """Old systems take minutes to stop; none is ever forced off."""
 TARGET_SHUTDOWN_SECONDS = 120.0
 ANSWER_SECONDS = 600.0
-"""How long a booted target may take until its services answer, software emulation included."""
+"""How long a booted target, or a source started again, may take until its services answer, software emulation included."""
 _BETWEEN_LOOKS_SECONDS = 3.0
 
 Say = Callable[[str], None]
@@ -161,7 +161,10 @@ def cutover(move: Move) -> Migration:
 
 
 def rollback(move: Move) -> Migration:
-    """Stop the target, see it stopped, and start the source again. Refused once finalized."""
+    """Stop the target, see it stopped, start the source again and see its services answer. Refused once finalized.
+
+    Raises KasumiError when they do not answer in time; it is rolled back all the same, and the record says what was found.
+    """
     record = _on_record(move)
     if record.phase is Phase.FINALIZED:
         raise RefusedError(f"machine {move.machine.id}: finalized at {record.updated_at:%Y-%m-%d %H:%M}; the way back is closed")
@@ -294,7 +297,7 @@ def _cut_over(move: Move, record: Migration) -> Migration:
         record = move.save(record, cut_over_at=datetime.now(UTC))
     move.evidence("starting-target", {})
     move.host.start(move.ref)
-    _see_services(move)
+    _see_services(move, "target", "look at its console, then `kasumi migrate cutover` again or `kasumi migrate rollback`")
     _ensure_target(move, autostart=move.machine.autostart)
     return move.enter(record, Phase.CUT_OVER)
 
@@ -313,18 +316,20 @@ def _roll_back(move: Move, record: Migration) -> Migration:
     move.source.set_autostart(record.source_domain, uuid=record.source_uuid, autostart=record.source_was_autostart)
     if _source_state(move, record) is not PowerState.RUNNING:
         raise KasumiError(f"machine {move.machine.id}: the source was started but does not run; look at {record.source_uri}")
-    return move.enter(record, Phase.ROLLED_BACK)
+    record = move.enter(record, Phase.ROLLED_BACK)
+    _see_services(move, "source", f"look at the console of {record.source_domain} on {record.source_uri}")
+    return record
 
 
-def _see_services(move: Move) -> None:
+def _see_services(move: Move, side: str, then: str) -> None:
+    """Wait until all services answer; source and target share the address. Raises KasumiError when they do not in time."""
     address = move.machine.nics[0].address
     deadline = time.monotonic() + ANSWER_SECONDS
-    move.say(f"migrate {move.machine.id}: target runs, waiting for {len(move.machine.services)} services at {address}")
+    move.say(f"migrate {move.machine.id}: {side} runs, waiting for {len(move.machine.services)} services at {address}")
     while problems := [problem for service in move.machine.services if (problem := problem_of(address, service))]:
         if time.monotonic() > deadline:
             raise KasumiError(
-                f"machine {move.machine.id}: the target runs but after {ANSWER_SECONDS:.0f} s {problems[0]}; look at its console, then "
-                "`kasumi migrate cutover` again or `kasumi migrate rollback`"
+                f"machine {move.machine.id}: the {side} runs but after {ANSWER_SECONDS:.0f} s {problems[0]}; {then}"
             )
         time.sleep(_BETWEEN_LOOKS_SECONDS)
 

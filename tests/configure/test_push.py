@@ -191,13 +191,20 @@ class Spy(threading.Thread):
             self.looks += 1
             for word in self.words:
                 self.seen |= {line for line in command_lines() if word in line}
-            for file in Path("/dev/shm").glob(f"kasumi-push-{os.getpid()}-*/**/*"):
+            for file in files_of_pushes():
                 self.folders.add(file.parent)
                 try:
                     content = file.read_text(errors="replace") if file.is_file() else ""
                 except OSError:
                     continue
                 self.seen |= {str(file) for word in self.words if word in content}
+
+
+def files_of_pushes():
+    """All that lies in this process's push folders; unlike a glob, walking passes over a folder that goes meanwhile."""
+    for made in Path("/dev/shm").glob(f"kasumi-push-{os.getpid()}-*"):
+        for folder, _, names in os.walk(made):
+            yield from (Path(folder) / name for name in names)
 
 
 @ENGINES
