@@ -1,9 +1,9 @@
 """Takes what a server sent apart into what each probe said. Pure; anything may come in, also half of it."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from controlplane.discovery.script import SHARE_BYTES
+from controlplane.discovery.script import COMPLAINT_BYTES, COMPLAINTS, SHARE_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,4 +45,16 @@ def frames(received: bytes, *, mark: str) -> tuple[Frame, ...]:
                 ends=place,
             )
         )
-    return tuple(found)
+    return _complained(found, mark)
+
+
+def _complained(found: list[Frame], mark: str) -> tuple[Frame, ...]:
+    """Each with what it complained about, where that came in the frame of those that were asked together."""
+    said = "".join(frame.output for frame in found if frame.name == COMPLAINTS)
+    pieces = re.split(rf"\n{mark}~(\w{{1,40}});", said)
+    by_name = dict(zip(pieces[1::2], pieces[::2], strict=False))  # what stands after the last mark is nobody's
+    return tuple(
+        replace(frame, complaint=by_name.get(frame.name, "").strip()[-COMPLAINT_BYTES:]) if not frame.complaint else frame
+        for frame in found
+        if frame.name != COMPLAINTS
+    )

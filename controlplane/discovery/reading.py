@@ -55,7 +55,8 @@ def pairs(lines: list[str], separator: str = "=") -> dict[str, str]:
 
 def text(value: str) -> str:
     """A value fit to be kept: printable, on one line, of bounded length."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in value.strip())[:MOST_TEXT]
+    clean = value.strip()[:MOST_TEXT]
+    return clean if clean.isprintable() else "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in clean)
 
 
 def first(lines: list[str]) -> str:

@@ -47,7 +47,9 @@ def understand(
 
     `arrivals`: how many bytes had come after how many seconds. `problem` says why the end is missing, if it is.
     """
-    by_name = {frame.name: frame for frame in reversed(found)}
+    by_name = {
+        frame.name: frame for frame in sorted(found, key=lambda frame: frame.status is not None)
+    }  # asked again: the end counts
     family = _family(found)
     facts: list[Fact] = []
     answers: list[ProbeAnswer] = []

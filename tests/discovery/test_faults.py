@@ -24,9 +24,9 @@ NEXT = MEMORY
 """Asked after the probe that misbehaves."""
 
 
-def probe(command: str, *, seconds: int = 0, as_root: tuple[str, ...] = ()) -> Probe:
+def probe(command: str, *, seconds: int = 0, as_root: tuple[str, ...] = (), name: str = "bad") -> Probe:
     return Probe(
-        name="bad",
+        name=name,
         command=command,
         parse=lambda output: {"os.name": output.strip()} if output.strip().isprintable() and output.strip() else {},
         seconds=seconds,
@@ -123,6 +123,33 @@ def test_a_hundred_megabytes_of_one_probe_are_cut_there(door, known):
     result = collect("one", door, means(known, OS, probe("head -c 104857600 /dev/zero | tr '\\0' x", seconds=30), NEXT))
     assert went(result, "bad") == (Answer.GARBLED, "said more than 4 MiB")
     assert {"os.family", "memory.total_mib"} <= fields(result)
+
+
+def test_probes_are_asked_together_and_each_only_once(door, known, tmp_path):
+    asked = [probe(f"echo {name} >> {tmp_path}/asked; echo is {name} >&2; exit {status}", seconds=5, name=name)
+             for name, status in (("first", 0), ("second", 127), ("third", 9))]  # fmt: skip
+    result = collect("one", door, means(known, OS, *asked, NEXT))
+    assert (tmp_path / "asked").read_text().split() == ["first", "second", "third"]
+    assert went(result, "first") == (Answer.ABSENT, "is first")
+    assert went(result, "second") == (Answer.ABSENT, "")
+    assert went(result, "third") == (Answer.FAILED, "is third")
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        ("sleep 4711.75", Answer.TIMED_OUT),
+        ("head -c 104857600 /dev/zero | tr '\\0' x", Answer.GARBLED),
+        ("head -c 104857600 /dev/zero | tr '\\0' x >&2; exit 9", Answer.FAILED),
+        ("kill -9 $$; kill -9 0", Answer.TIMED_OUT),
+    ],
+)
+def test_one_that_spoils_asking_together_costs_no_other(door, known, command, answer):
+    before, after = (probe(f"echo {name}; echo {name} >&2", seconds=4, name=name) for name in ("before", "after"))
+    result = collect("one", door, means(known, OS, before, probe(command, seconds=2), after, seconds=60))
+    assert went(result, "before") == went(result, "after") == (Answer.ANSWERED, "")
+    assert went(result, "bad")[0] is answer
+    assert result.answer is Answer.PARTLY
 
 
 def test_a_hundred_megabytes_of_complaints_hurt_nobody(door, known):

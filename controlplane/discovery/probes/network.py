@@ -178,7 +178,7 @@ def _time_servers(output: str) -> Reading:
 ADDRESSES = Probe(
     name="addresses",
     command="""
-if has ip && ip -o addr show >/dev/null 2>&1; then say ip_link; ip -o link show; say ip_addr; ip -o addr show
+if has ip && a=$(ip -o addr show 2>/dev/null); then say ip_link; ip -o link show; say ip_addr; printf '%s\\n' "$a"
 else has ifconfig || exit 127; say ifconfig; ifconfig -a; fi""",
     parse=_addresses,
     confidence=0.99,
@@ -207,9 +207,9 @@ NTP = Probe(
     name="ntp",
     command="""
 say ntp
-cat /etc/ntp.conf /etc/ntp/ntp.conf /etc/ntpsec/ntp.conf /etc/chrony.conf /etc/chrony/chrony.conf /etc/chrony/sources.d/*.sources \
-  /etc/systemd/timesyncd.conf /etc/systemd/timesyncd.conf.d/*.conf /etc/openntpd/ntpd.conf /usr/local/etc/ntpd.conf 2>/dev/null |
-  grep -E '^[[:space:]]*(server|servers|pool|peer|NTP)[[:space:]=]'
+grep -hE '^[[:space:]]*(server|servers|pool|peer|NTP)[[:space:]=]' /etc/ntp.conf /etc/ntp/ntp.conf /etc/ntpsec/ntp.conf \
+  /etc/chrony.conf /etc/chrony/chrony.conf /etc/chrony/sources.d/*.sources /etc/systemd/timesyncd.conf \
+  /etc/systemd/timesyncd.conf.d/*.conf /etc/openntpd/ntpd.conf /usr/local/etc/ntpd.conf 2>/dev/null
 true""",
     parse=_time_servers,
     families=EVERYWHERE,

@@ -6,6 +6,8 @@ from controlplane.discovery.probe import BSD, EVERYWHERE, Probe, Reading
 from controlplane.discovery.reading import MOST_ROWS, columns, parts, text
 from controlplane.model.facts import Value
 
+_INSTALLED = " ok installed"
+"""Whatever is wanted of it: `install`, or `hold` at its version."""
 _APK = re.compile(r"(.+)-([0-9][^-]*-r[0-9]+)")
 _SYSV = re.compile(r"S[0-9]{2}(\S+)")
 _LEVELS = re.compile(r"\b([0-6]):(on|off)")
@@ -24,17 +26,33 @@ def redacted(command: str) -> str:
 
 def _packages(output: str) -> Reading:
     found = parts(output)
-    rows: list[Value] = []
+    rows = _stanzas(found.pop("status", []))
     for kind, lines in found.items():
         for line in lines[:MOST_ROWS]:
             words = [text(word) for word in line.split("\t")]
-            if (kind == "dpkg" and len(words) == 3 and words[2] == "install ok installed") or (
+            if (kind == "dpkg" and len(words) == 3 and words[2].endswith(_INSTALLED)) or (
                 kind in {"rpm", "pkg"} and len(words) == 2 and words[0] != "gpg-pubkey"
             ):
                 rows.append({"name": words[0], "version": words[1]})
             elif kind == "apk" and (hit := _APK.fullmatch(line.strip())):
                 rows.append({"name": text(hit[1]), "version": text(hit[2])})
     return {"packages": rows} if rows else {}
+
+
+def _stanzas(lines: list[str]) -> list[Value]:
+    """Installed packages of dpkg's own file: `Package`, then `Status`, then `Version` of each, its other lines left out."""
+    rows: list[Value] = []
+    name, installed = "", False
+    for line in lines[: 3 * MOST_ROWS]:
+        key, _, value = line.partition(": ")
+        if key == "Package":
+            name, installed = value, False
+        elif key == "Status":
+            installed = value.strip().endswith(_INSTALLED)
+        elif key == "Version" and name and installed:
+            rows.append({"name": text(name), "version": text(value)})
+            name = ""
+    return rows
 
 
 def _services(output: str) -> Reading:
@@ -108,7 +126,8 @@ def _cron_line(line: str, file: str) -> list[Value]:
 PACKAGES = Probe(
     name="packages",
     command=r"""
-if has dpkg-query && [ -d /var/lib/dpkg ]; then say dpkg; dpkg-query -W -f '${Package}\t${Version}\t${Status}\n'
+if [ -r /var/lib/dpkg/status ]; then say status; grep -E '^(Package|Status|Version): ' /var/lib/dpkg/status
+elif has dpkg-query && [ -d /var/lib/dpkg ]; then say dpkg; dpkg-query -W -f '${Package}\t${Version}\t${Status}\n'
 elif has rpm && { [ -d /var/lib/rpm ] || [ -d /usr/lib/sysimage/rpm ]; }; then say rpm; rpm -qa --qf '%{NAME}\t%{VERSION}-%{RELEASE}\n'
 elif has apk; then say apk; apk info -v 2>/dev/null
 else exit 127; fi""",

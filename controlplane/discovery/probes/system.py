@@ -90,10 +90,10 @@ def _boot(output: str) -> Reading:
 OS = Probe(
     name="os",
     command="""
-say uname; uname -srm | tr ' ' '\\n'
+say uname; for w in $(uname -srm); do echo "$w"; done
 say release; cat /etc/os-release 2>/dev/null
-for f in redhat-release SuSE-release debian_version alpine-release; do
-  if [ -r /etc/$f ]; then say "$(echo $f | tr 'A-Z-' 'a-z_')"; cat /etc/$f; fi
+for f in redhat-release=redhat_release SuSE-release=suse_release debian_version=debian_version alpine-release=alpine_release; do
+  if [ -r /etc/${f%=*} ]; then say ${f#*=}; cat /etc/${f%=*}; fi
 done
 if has freebsd-version; then say freebsd; freebsd-version; fi
 true""",

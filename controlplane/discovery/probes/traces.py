@@ -9,6 +9,7 @@ from controlplane.model.facts import Value
 
 _GREP = re.compile(r"(/[^:]{1,300}):([0-9]{1,9}):(.*)")
 _ADDRESS = re.compile(r"(?<![\w.-])((?:[0-9]{1,3}\.){3}[0-9]{1,3})(?![\w]|\.[0-9]|/[0-9])")
+_OWN = re.compile(r"(?m)(?:^|inet (?:addr:)?)((?:[0-9]{1,3}\.){3}[0-9]{1,3})")
 _VERSION_BEFORE = re.compile(r"(?:version|release|ver\.?|oid)\s*[:=]?\s*v?$", re.IGNORECASE)
 _LICENCE = {
     "lmgrd": "FlexLM", "lmadmin": "FlexLM", "hasplmd": "Sentinel HASP", "hasplmd_x86_64": "Sentinel HASP", "aksusbd": "Sentinel HASP",
@@ -35,7 +36,7 @@ def _hard_coded(output: str) -> Reading:
     found = parts(output)
     if "asked" not in found:
         return {}
-    own = {text(word) for word in found.get("own", [])}
+    own = set(_OWN.findall("\n".join(found.get("own", []))))
     rows: list[Value] = []
     seen = set()
     for line in found.get("found", [])[:MOST_ROWS]:
@@ -124,25 +125,25 @@ def _day(line: str) -> str:
     return f"{year:04d}-{month:02d}-{day:02d}" if month and day else ""
 
 
-_NOT_ADDRESSES = "|".join(
-    (
-        "^/etc/(ssl|ca-certificates|pki|alternatives|selinux|fonts|terminfo|X11|netplan|init\\.d|bash_completion|snmp/mibs|cloud/templates)/",
-        "^/etc/(ssh/moduli|services|protocols|hosts|resolv\\.conf)$",
-        "^/etc/(rc[0-9S]?\\.d|ld\\.so|mime|network/interfaces|sysconfig/network-scripts/)",
+_NOT_ADDRESSES = " -o ".join(
+    f"-path '/etc/{name}'"
+    for name in (
+        "ssl", "ca-certificates", "pki", "alternatives", "selinux", "fonts", "terminfo", "X11", "netplan", "init.d", "bash_completion*",
+        "snmp/mibs", "cloud/templates", "ssh/moduli", "services", "protocols", "hosts", "resolv.conf", "rc.d", "rc[0-9S].d", "ld.so*",
+        "mime*", "network/interfaces*", "sysconfig/network-scripts",
     )
-)
+)  # fmt: skip
 HARD_CODED = Probe(
     name="hard_coded",
     command=r"""
 say asked
-say own; { ip -o -4 addr show || ifconfig -a; } 2>/dev/null | sed -n 's/.*inet \(addr:\)\{0,1\}\([0-9.]*\).*/\2/p'
+say own; { ip -o -4 addr show || ifconfig -a; } 2>/dev/null
 say found
-{ find /etc /usr/local/etc -type f -size -200 2>/dev/null
-  for d in /opt/*/conf /opt/*/etc /opt/*/config /srv/*/conf /srv/*/config /usr/local/*/conf; do
-    [ -d "$d" ] && find "$d" -type f -size -200 2>/dev/null
-  done
-} | grep -vE '{_NOT_ADDRESSES}' |
-  tr '\n' '\0' | xargs -0 grep -nE '(^|[^0-9.])([0-9]{1,3}\.){3}[0-9]{1,3}([^0-9.]|$)' /dev/null 2>/dev/null | cut -c 1-400 | head -n 2000
+set --; for d in /etc /usr/local/etc /opt/*/conf /opt/*/etc /opt/*/config /srv/*/conf /srv/*/config /usr/local/*/conf; do
+  [ -d "$d" ] && set -- "$@" "$d"
+done
+find "$@" \( {_NOT_ADDRESSES} \) -prune -o -type f -size -200 \
+  -exec grep -nE '(^|[^0-9.])([0-9]{1,3}\.){3}[0-9]{1,3}([^0-9.]|$)' /dev/null {} + 2>/dev/null | cut -c 1-400 | head -n 2000
 true""".replace("{_NOT_ADDRESSES}", _NOT_ADDRESSES),
     parse=_hard_coded,
     families=EVERYWHERE,
@@ -154,11 +155,13 @@ true""".replace("{_NOT_ADDRESSES}", _NOT_ADDRESSES),
 PROGRAMS = Probe(
     name="programs",
     command=r"""
-say programs; if [ -r /proc/self/comm ]; then cat /proc/[0-9]*/comm; else ps -axo comm; fi 2>/dev/null
-say licences; grep -hE '^SERVER[[:space:]]' /opt/*/*.lic /opt/*/licenses/*.lic /opt/*/license/*.lic /usr/local/flexlm/licenses/* \
-  /etc/*.lic 2>/dev/null
-say cluster; cat /etc/corosync/corosync.conf /etc/cluster/cluster.conf 2>/dev/null
-say drbd; cat /proc/drbd 2>/dev/null
+say programs; if [ -r /proc/self/comm ]; then sed '' /proc/[0-9]*/comm; else ps -axo comm; fi 2>/dev/null
+say licences
+for f in /opt/*/*.lic /opt/*/licenses/*.lic /opt/*/license/*.lic /usr/local/flexlm/licenses/* /etc/*.lic; do
+  [ -r "$f" ] && grep -E '^SERVER[[:space:]]' "$f"
+done
+say cluster; for f in /etc/corosync/corosync.conf /etc/cluster/cluster.conf; do [ -r $f ] && cat $f; done
+say drbd; [ -r /proc/drbd ] && cat /proc/drbd
 say backups; grep -E 'rsnapshot|borg|restic|duplicity|dump|basebackup|rsync|rdiff|bacula|rman' /etc/crontab /etc/cron.d/* \
   /etc/cron.daily/* /etc/cron.weekly/* /var/spool/cron/crontabs/* /var/spool/cron/* /dev/null 2>/dev/null
 true""",
