@@ -6,7 +6,7 @@ unknown, and unknown stays unknown through every operator that depends on it (Kl
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -28,11 +28,16 @@ _WORDS = frozenset({"and", "or", "not", "in", "like", "any", "all", "count", "wh
 
 
 class ExpressionError(ValueError):
-    """A mistake in an expression; `offset` counts characters from its start."""
+    """A mistake in an expression; `offset` counts characters from its start.
 
-    def __init__(self, message: str, offset: int) -> None:
+    `name` is one that nobody knows, `keys` those that could stand there beside the facts.
+    """
+
+    def __init__(self, message: str, offset: int, *, name: str = "", keys: Iterable[str] = ()) -> None:
         super().__init__(message)
         self.offset = offset
+        self.name = name
+        self.keys = tuple(sorted(keys))
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +211,9 @@ class _Reader:
         if self._inside and token.text in self._inside[-1]:
             return token.text
         if not self._known(token.text):
-            keys = f"; items have {', '.join(sorted(self._inside[-1]))}" if self._inside else ""
-            raise ExpressionError(f"no fact {token.text!r}{keys}", token.offset)
+            keys = sorted(self._inside[-1]) if self._inside else []
+            items = f"; items have {', '.join(keys)}" if keys else ""
+            raise ExpressionError(f"no fact {token.text!r}{items}", token.offset, name=token.text, keys=keys)
         self.names.add(token.text)
         return token.text
 

@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from controlplane.assessment.expression import Expression, ExpressionError, read_expression
-from controlplane.assessment.names import is_name, keys_of
+from controlplane.assessment.names import NAMES, is_name, keys_of
 from controlplane.assessment.processors import Generation
-from controlplane.inventory.complaints import complaints, unknown_key
+from controlplane.inventory.complaints import complaints, suggestion, unknown_key
 from controlplane.inventory.nodes import Document, KeyPath, Place
 from controlplane.inventory.schema import Id, Strict, Text
 from controlplane.model.assessment import RuleText
@@ -152,12 +152,13 @@ def _rule(document: Document, path: KeyPath, value: object, findings: list[Findi
         when = read_expression(entry.when, is_name, keys_of)
     except ExpressionError as error:
         where = (*path, "when")
-        findings.append(_within(document, where, entry.when, error.offset).finding(where, str(error), "correct the expression"))
+        remedy = _meant(error.name, error.keys) if error.name else "correct the expression"
+        findings.append(_within(document, where, entry.when, error.offset).finding(where, str(error), remedy))
         return None
     for index, name in enumerate(entry.show):
         if not is_name(name):
             where = (*path, "show", index)
-            findings.append(document.place(where).finding(where, f"no fact {name!r}", "name facts that exist"))
+            findings.append(document.place(where).finding(where, f"no fact {name!r}", _meant(name)))
             return None
     blocks = frozenset(Disposition(one) for one in entry.blocks) or frozenset(MOVES)
     text = RuleText(
@@ -167,6 +168,10 @@ def _rule(document: Document, path: KeyPath, value: object, findings: list[Findi
     return Rule(
         text=text, when=when, show=tuple(entry.show), blocks=blocks if entry.severity is Severity.CRITICAL else frozenset()
     )
+
+
+def _meant(name: str, keys: Iterable[str] = ()) -> str:
+    return suggestion(name, (*keys, *NAMES), "name facts that exist, as `kasumi facts SERVER` shows them")
 
 
 def _within(document: Document, path: KeyPath, text: str, offset: int) -> Place:

@@ -6,7 +6,7 @@ from controlplane.cli.kept_assessment import ASSESSMENT_OPTION, kept_assessment
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
 from controlplane.cli.output import FORMAT_OPTION, Format, emit, emit_document, say
 from controlplane.cli.session import Session
-from controlplane.errors import ExitCode
+from controlplane.errors import ExitCode, KasumiError
 from controlplane.model.assessment import Graph
 from controlplane.model.document import digest, to_data
 from controlplane.reporting.dot import graph_to_dot
@@ -22,6 +22,8 @@ def dependencies(
     inventory: OptionalPath = INVENTORY_OPTION,
 ) -> int:
     """Show dependencies, cohorts that must move together, shared and external ones, ghosts and idle servers."""
+    if dot and output is not Format.TABLE:
+        raise KasumiError(f"dependencies: --dot and -o {output.value} are two formats; give one of them", ExitCode.USAGE)
     made = kept_assessment(assessment, Session(home=home, inventory=inventory))
     ghosts = {server.id: server.ghost for server in made.servers if server.ghost}
     idle = [server.id for server in made.servers if server.idle]

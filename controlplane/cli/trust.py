@@ -44,21 +44,21 @@ def trust(
     """Show the fingerprints of the host keys that servers offer, and record them once you say they are right.
 
     Compare them with what the server's own console prints (`ssh-keygen -l -f /etc/ssh/ssh_host_ed25519_key.pub`): the network
-    proves nothing. Jump hosts are trusted first. Exit codes: 0 on record, 4 not reached, 5 refused: a changed key without
-    --replace, or fingerprints that are not the given ones.
+    proves nothing. Jump hosts are trusted first. Exit codes: 0 on record, 4 not reached or without an address, 5 refused: a
+    changed key without --replace, or fingerprints that are not the given ones.
     """
     session = Session(home=home, inventory=inventory)
     known = server_keys(session.settings.home)
     keyring = Keyring(password=password_of("ssh password: ", ask=ask_password, file=password_file, vault=vault_password_file))
-    servers = [server for server in selected(session.estate, hosts) if server.address]
-    if not servers:
-        raise KasumiError(
-            f"trust: none of {', '.join(hosts)} has an address; add `address: …` to its kasumi_server in the inventory",
-            ExitCode.USAGE,
-        )
     rows: list[dict[str, object]] = []
     worst = ExitCode.DONE
-    doors = [door_of(session.estate, server) for server in servers]
+    doors: list[Door] = []
+    for server in selected(session.estate, hosts):
+        try:
+            doors.append(door_of(session.estate, server))
+        except KasumiError as error:
+            say(f"kasumi: {error}")
+            worst = ExitCode.UNREACHABLE
     for door in sorted(doors, key=_jumps):
         try:
             offered = offered_keys(door, known, keyring, seconds=_SECONDS)

@@ -166,9 +166,11 @@ class _Merging:
                 owner = self._taken.setdefault(value, name)
                 if owner != name:
                     del wanted.told[key]
-                    why = f"is that of {owner} already, kept as a fact only"
+                    other = self._rows.get(owner)
+                    where = f" ({_cell_of(other.row, value)})" if other is not None else ""
+                    why = f"is that of {owner}{where} already, kept as a fact of {name} only"
                     remedy = "correct one of the ledgers"
-                    self._say(Severity.WARNING, wanted.row.where, value, why, remedy, column=f"taken {key}")
+                    self._say(Severity.WARNING, _cell_of(wanted.row, value), value, why, remedy, column=f"taken {key}")
                     if wanted.before.get(key) == value:
                         del wanted.before[key]
 
@@ -293,6 +295,14 @@ class _Merging:
             self._say(Severity.INFORMATION, wanted.row.where, _shown(value), why)
 
 
+def _cell_of(row: LedgerRow, value: str) -> str:
+    """`file:cell` in which a row states an address or MAC; where its name stands when another ledger states it."""
+    for said in row.values:
+        if said.field == "addresses" and any(value in card.values() for card in _cards(said.value)):
+            return f"{said.file}:{said.cell}"
+    return row.where
+
+
 def stated(values: Sequence[LedgerValue]) -> dict[str, Any]:
     """The keys of a server that values of ledgers give, the first of several; a size only when all of it is stated."""
     first: dict[str, Any] = {}
@@ -325,9 +335,13 @@ def _os(first: Mapping[str, Any]) -> str:
     return f"{name}-{version}" if name and version else name or str(first.get("os.name") or "")
 
 
+def _cards(addresses: object) -> list[dict[str, Any]]:
+    return [card for card in addresses if isinstance(card, dict)] if isinstance(addresses, list) else []
+
+
 def _card(addresses: object) -> dict[str, str]:
     """The first IPv4 address and its card; a card without address counts when it is the only one."""
-    cards = [card for card in addresses if isinstance(card, dict)] if isinstance(addresses, list) else []
+    cards = _cards(addresses)
     first = next((card for card in cards if _is_ipv4(card.get("address"))), None)
     macs = [str(card["mac"]) for card in cards if card.get("mac")]
     found: dict[str, str] = {}

@@ -132,11 +132,11 @@ class _Export:
         return reading.value
 
     def _size(self, named: Named | None, *, gib: bool = False) -> int | None:
-        """MiB (or whole GiB) of a number of MiB."""
+        """MiB (or whole GiB) of a number of MiB: a program's own, so no amount is unlikely."""
         if named is None:
             return None
         read = sizes.disk if gib else sizes.memory
-        found = self._checked(named, read(named.text, "MiB"))
+        found = self._checked(named, read(named.text if named.text[-1:].isalpha() else f"{named.text}MiB", ""))
         return found if isinstance(found, int) else None
 
     def _row(self, guest: _Guest) -> LedgerRow:

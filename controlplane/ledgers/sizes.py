@@ -47,6 +47,12 @@ UNITS = ("B", "KB", "KiB", "MB", "MiB", "GB", "GiB", "TB", "TiB")
 """What a heading or a map may state for numbers without a unit."""
 
 
+_LIKELY_MEMORY_MIB = (64, 1536 * 1024)
+_LIKELY_DISK_MIB = (2 * 1024, 64 * 1024 * 1024)
+"""What a server may have where the heading alone states the unit: 16000 under GB are MB, 16 under MB are GB. A cell that states its
+own unit is believed."""
+
+
 @lru_cache(maxsize=4096)
 def memory(text: str, unit: str) -> Reading:
     """MiB of memory; `unit` is that of numbers without one, empty for none."""
@@ -55,7 +61,7 @@ def memory(text: str, unit: str) -> Reading:
         return Reading(problem=read)
     if read.raids:
         return Reading(problem="memory has no RAID level")
-    return _amount(read, Fraction(1), "MiB")
+    return _unlikely(read, unit, _LIKELY_MEMORY_MIB) or _amount(read, Fraction(1), "MiB")
 
 
 @lru_cache(maxsize=4096)
@@ -64,7 +70,7 @@ def disk(text: str, unit: str) -> Reading:
     read = _read(text, unit)
     if isinstance(read, str):
         return Reading(problem=read)
-    return _amount(read, Fraction(MIB_OF["GiB"]), "GiB")
+    return _unlikely(read, unit, _LIKELY_DISK_MIB) or _amount(read, Fraction(MIB_OF["GiB"]), "GiB")
 
 
 @dataclass(slots=True)
@@ -75,10 +81,21 @@ class _Size:
     notes: list[str]
     raids: bool = False
     decimal: bool = False
+    bare: bool = False
+    """A number in it has its unit from elsewhere."""
 
 
 class _UnreadableError(Exception):
     """Why a text is no size."""
+
+
+def _unlikely(size: _Size, unit: str, likely_mib: tuple[int, int]) -> Reading | None:
+    """Why an amount cannot be meant, where its unit is not its own."""
+    least, most = likely_mib
+    if not size.bare or least <= size.mib <= most or size.mib == 0:
+        return None
+    way = "more" if size.mib > most else "less"
+    return Reading(problem=f"in {unit}, the unit of its column, far {way} than a server has; write its own unit into the cell")
 
 
 def _amount(size: _Size, step: Fraction, name: str) -> Reading:
@@ -178,7 +195,13 @@ def _sum(tokens: list[_Token], unit: str) -> _Size:
         raise _UnreadableError("zero is not a size")
     if len(parts) > 1:
         notes.append(f"{len(parts)} parts added up")
-    return _Size(mib=mib, notes=notes, raids=any(part.raids for part in parts), decimal=any(part.decimal for part in parts))
+    return _Size(
+        mib=mib,
+        notes=notes,
+        raids=any(part.raids for part in parts),
+        decimal=any(part.decimal for part in parts),
+        bare=any(part.bare for part in parts),
+    )
 
 
 def _part(tokens: list[_Token], unit: str) -> _Size:
@@ -212,7 +235,9 @@ def _part(tokens: list[_Token], unit: str) -> _Size:
     usable, note = _usable(int(count), levels[0] if levels else None)
     if note:
         notes.append(note)
-    return _Size(mib=one * usable, notes=notes, raids=bool(levels), decimal="i" not in used and used[0] not in "bバ")
+    return _Size(
+        mib=one * usable, notes=notes, raids=bool(levels), decimal="i" not in used and used[0] not in "bバ", bare=not stated
+    )
 
 
 _SIGN = {"number": "n", "unit": "u", "times": "x", "counter": "c", "open": "(", "close": ")"}

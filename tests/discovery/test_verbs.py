@@ -39,6 +39,15 @@ def test_trust_shows_and_records_only_what_is_confirmed(controller):
     assert [(record["action"], record["subject"]) for record in evidence] == [("trust:recorded", "one")]
 
 
+def test_a_server_without_address_is_not_dropped_without_a_word(controller, sshd):
+    controller.declare({"one": at(sshd), "two": ""})
+    done = controller.kasumi("trust", "one", "two", "--yes", "-o", "json")
+    assert done.returncode == 4
+    assert "kasumi: server two: has no address; add `address: …` in the inventory" in done.stderr
+    assert {row["server"] for row in json.loads(done.stdout)["keys"]} == {"one"}
+    assert controller.kasumi("trust", "two").returncode == 4
+
+
 def test_a_changed_key_is_refused_loudly_until_replaced(trusted, sshd, tmp_path):
     with running_sshd(tmp_path / "impostor") as impostor:
         (impostor.folder / "authorized_keys").write_text((sshd.folder / "user_key.pub").read_text())

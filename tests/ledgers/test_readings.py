@@ -30,3 +30,35 @@ def test_a_decimal_comma_makes_no_processors(text):
 
 def test_thousands_of_processors_are_read():
     assert values.cpus("1,024").value == 1024
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "unit", "way"),
+    [
+        (sizes.memory, "16000", "GB", "more"),
+        (sizes.memory, "8192×2", "GB", "more"),
+        (sizes.memory, "16", "MB", "less"),
+        (sizes.disk, "300000", "GB", "more"),
+        (sizes.disk, "2×300 RAID1", "MB", "less"),
+        (sizes.disk, "100 + 300", "TB", "more"),
+    ],
+)
+def test_an_amount_that_is_absurd_in_the_unit_of_its_column_is_told_and_not_taken(read, text, unit, way):
+    found = read(text, unit)
+    assert found.value is None
+    assert found.problem == f"in {unit}, the unit of its column, far {way} than a server has; write its own unit into the cell"
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "unit", "value"),
+    [
+        (sizes.memory, "16000GB", "GB", 16_384_000),
+        (sizes.memory, "16MB", "GB", 16),
+        (sizes.memory, "1024", "GB", 1_048_576),
+        (sizes.disk, "73", "GB", 73),
+        (sizes.disk, "300TB", "GB", 307_200),
+        (sizes.disk, "60", "TB", 61_440),
+    ],
+)
+def test_a_cell_with_its_own_unit_is_believed(read, text, unit, value):
+    assert read(text, unit).value == value

@@ -166,6 +166,9 @@ def test_assess_accept_plan_report_by_command(controller, tmp_path):
     graph = json.loads(controller("dependencies", "-o", "json").stdout)
     assert (graph["schema_version"], graph["observed_servers"]) == (1, 0)
     assert controller("dependencies", "--dot").stdout.startswith("digraph dependencies {")
+    both = controller("dependencies", "--dot", "-o", "json")
+    assert (both.returncode, both.stdout) == (64, "")
+    assert "--dot and -o json are two formats; give one of them" in both.stderr
     assert controller("dependencies").returncode == 0
 
 
