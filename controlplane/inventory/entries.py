@@ -30,6 +30,7 @@ _SHARED: dict[str, type[schema.Strict]] = {
     "kasumi_sites": schema.SiteEntry,
     "kasumi_networks": schema.NetworkEntry,
     "kasumi_images": schema.ImageEntry,
+    "kasumi_load_profiles": schema.LoadProfileEntry,
 }
 _HOME = {
     **dict.fromkeys(("kasumi_estate", *_SHARED), "group_vars/all"),
@@ -80,6 +81,7 @@ class Entries:
     sites: list[Entry] = field(default_factory=list)
     networks: list[Entry] = field(default_factory=list)
     images: list[Entry] = field(default_factory=list)
+    load_profiles: list[Entry] = field(default_factory=list)
     ministries: list[Entry] = field(default_factory=list)
     systems: list[Entry] = field(default_factory=list)
     machines: list[Entry] = field(default_factory=list)

@@ -12,9 +12,19 @@ from controlplane.inventory.addresses import reserved_range
 from controlplane.inventory.entries import Entries, Entry, read_entries
 from controlplane.inventory.nodes import Place
 from controlplane.inventory.references import reference_findings
-from controlplane.inventory.schema import HostEntry, MachineEntry, ServerEntry, ServiceEntry, Size, SystemEntry
+from controlplane.inventory.schema import (
+    CpuEntry,
+    HostEntry,
+    MachineEntry,
+    NeedsEntry,
+    ServerEntry,
+    ServiceEntry,
+    Size,
+    SystemEntry,
+)
 from controlplane.model import estate as words
 from controlplane.model.finding import Finding
+from controlplane.model.needs import Cpu, LoadProfile, Needs, Offers
 from controlplane.model.resources import Overcommit, Resources
 
 _WHERE = re.compile(r"(?P<file>.*?):(?P<line>[0-9]+):(?P<column>[0-9]+): ")
@@ -119,7 +129,13 @@ def _estate(entries: Entries) -> words.Estate:
             ssh_config=top.access.ssh_config,
         ),
         ministries={
-            e.id: words.Ministry(id=e.id, **(dict(e.model) | {"change_windows": tuple(e.model.change_windows)}))
+            e.id: words.Ministry(
+                id=e.id,
+                **(
+                    dict(e.model)
+                    | {"change_windows": tuple(e.model.change_windows), "apart_from": tuple(sorted(set(e.model.apart_from)))}
+                ),
+            )
             for e in entries.ministries
         },
         systems={e.id: _system(e, e.model) for e in entries.systems},
@@ -140,6 +156,7 @@ def _estate(entries: Entries) -> words.Estate:
             for e in entries.images
         },
         tiers={e.id: words.Tier(id=e.id, **dict(e.model)) for e in entries.tiers},
+        load_profiles={e.id: LoadProfile(id=e.id, percent=tuple(e.model.percent)) for e in entries.load_profiles},
     )
 
 
@@ -187,6 +204,7 @@ def _server(entry: Entry, model: ServerEntry, ledger: tuple[words.LedgerValue, .
         replica_group=model.replica_group,
         only_on=tuple(sorted(set(model.only_on))),
         not_on=tuple(sorted(set(model.not_on))),
+        needs=_asked(model.needs),
         roles=tuple(model.roles),
         services=_services(model.services),
         source=words.LibvirtSource(**dict(model.source)) if model.source is not None else None,
@@ -209,6 +227,7 @@ def _machine(entry: Entry, model: MachineEntry) -> words.WantedMachine:
         replica_group=model.replica_group,
         only_on=tuple(sorted(set(model.only_on))),
         not_on=tuple(sorted(set(model.not_on))),
+        needs=_asked(model.needs),
         roles=tuple(model.roles),
         services=_services(model.services),
         variables=model.variables,
@@ -231,7 +250,22 @@ def _host(entry: Entry, model: HostEntry) -> words.Host:
         networks=dict(model.networks),
         pool=words.StoragePool(name=model.pool.name, path=model.pool.path),
         maintenance=model.maintenance,
+        offers=Offers(network_mbps=model.offers.network_mbps, iops=model.offers.iops, cpu=_cpu(model.offers.cpu)),
     )
+
+
+def _asked(needs: NeedsEntry) -> Needs:
+    return Needs(
+        network_mbps=needs.network_mbps,
+        iops=needs.iops,
+        load=needs.load,
+        cpu=_cpu(needs.cpu),
+        together=tuple((domain, name) for domain, name in sorted(dict(needs.together).items()) if name),
+    )
+
+
+def _cpu(cpu: CpuEntry) -> Cpu:
+    return Cpu(architecture=cpu.architecture or "", baseline=cpu.baseline or "", features=tuple(sorted(set(cpu.features))))
 
 
 def _network(entry: Entry) -> words.Network:

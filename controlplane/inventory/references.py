@@ -17,16 +17,19 @@ _PRIVATE_URI = "test:"
 def reference_findings(entries: Entries, shown: str) -> Iterator[Finding]:
     """Every finding of this kind; nothing is said about fields that failed by themselves already."""
     yield from _estate(entries, shown)
-    for kind in (entries.tiers, entries.sites, entries.networks, entries.images, entries.ministries, entries.systems):
+    shared = (entries.tiers, entries.sites, entries.networks, entries.images, entries.load_profiles)
+    for kind in (*shared, entries.ministries, entries.systems):
         yield from _unique(kind)
     yield from _unique([*entries.hosts, *entries.servers, *entries.machines])
     yield from _names(entries)
+    yield from _ministries(entries)
     yield from _systems(entries)
     yield from _hosts(entries)
     yield from _servers(entries)
     yield from _machines(entries)
     yield from _ledgers(entries)
-    yield from _replicas(entries)
+    yield from _groups(entries)
+    yield from _asked(entries)
     yield from _zones(entries)
     yield from address_findings(entries)
 
@@ -69,6 +72,15 @@ def _resolves(entry: Entry, value: str, kind: str, known: Collection[str], *path
 
 def _ids(kind: Iterable[Entry]) -> dict[str, Entry]:
     return {entry.id: entry for entry in kind}
+
+
+def _ministries(entries: Entries) -> Iterator[Finding]:
+    ministries = _ids(entries.ministries)
+    for entry in entries.ministries:
+        for at, other in enumerate(entry.model.apart_from):
+            yield from _resolves(entry, other, "ministry", ministries, "apart_from", at)
+            if other == entry.id:
+                yield entry.finding("keeps apart from itself", "remove it", "apart_from", at)
 
 
 def _systems(entries: Entries) -> Iterator[Finding]:
@@ -229,20 +241,44 @@ def _machines(entries: Entries) -> Iterator[Finding]:
             yield entry.finding(what, f"give it at least {image.model.min_disk}GiB", "size", "disk")
 
 
-def _replicas(entries: Entries) -> Iterator[Finding]:
-    """A group of one is a name that does not match: what should be kept apart would not be."""
-    groups: dict[tuple[str, str], list[Entry]] = {}
-    for entry in [*entries.servers, *entries.machines]:
-        if entry.model.replica_group:
-            groups.setdefault((entry.system, entry.model.replica_group), []).append(entry)
-    names: dict[str, list[str]] = {}
-    for system, name in groups:
-        names.setdefault(system, []).append(name)
-    for (system, name), members in groups.items():
+def _groups(entries: Entries) -> Iterator[Finding]:
+    """A group of one is a name that does not match: what should be kept apart, or together, would not be."""
+    asking = [*entries.servers, *entries.machines]
+    replicas = [(entry, "replica group", entry.model.replica_group, ("replica_group",)) for entry in asking]
+    together = [
+        (entry, f"{domain} group", name, ("needs", "together", domain))
+        for entry in asking
+        for domain, name in dict(entry.model.needs.together).items()
+    ]
+    groups: dict[tuple[str, str, str], list[tuple[Entry, tuple[str, ...]]]] = {}
+    for entry, kind, name, path in (*replicas, *together):
+        if name:
+            groups.setdefault((entry.system, kind, name), []).append((entry, path))
+    names: dict[tuple[str, str], list[str]] = {}
+    for system, kind, name in groups:
+        names.setdefault((system, kind), []).append(name)
+    for (system, kind, name), members in groups.items():
         if len(members) == 1:
-            others = tuple(other for other in names[system] if other != name)
-            what = f"replica group {name!r} has one member in system {system}"
-            yield members[0].finding(what, suggestion(name, others, "name a second member, or remove it"), "replica_group")
+            others = tuple(other for other in names[(system, kind)] if other != name)
+            what = f"{kind} {name!r} has one member in system {system}"
+            entry, path = members[0]
+            yield entry.finding(what, suggestion(name, others, "name a second member, or remove it"), *path)
+
+
+def _asked(entries: Entries) -> Iterator[Finding]:
+    """Load profiles that exist, and nothing that no host could ever offer."""
+    profiles = _ids(entries.load_profiles)
+    sound = [host.model.offers for host in entries.hosts if "offers" not in host.broken]
+    complete = len(sound) == len(entries.hosts) and bool(sound)
+    for entry in [*entries.servers, *entries.machines]:
+        needs = entry.model.needs
+        if needs.load:
+            yield from _resolves(entry, needs.load, "load profile", profiles, "needs", "load")
+        for name, unit in (("network_mbps", "Mbit/s"), ("iops", "IOPS")) if complete and "needs" not in entry.broken else ():
+            wanted, most = getattr(needs, name), max(getattr(offer, name) for offer in sound)
+            if wanted > most:
+                what = f"wants {wanted} {unit}, the most that a host offers is {most}"
+                yield entry.finding(what, f"state `offers: {{{name}: …}}` of a host, or ask for less", "needs", name)
 
 
 def _zones(entries: Entries) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from controlplane.inventory.units import SizeError, size_gib, size_mib
 from controlplane.model.estate import Disposition
+from controlplane.model.needs import HOURS_OF_A_DAY, HOURS_OF_A_WEEK, Domain
 from controlplane.model.window import WindowError, parse_window
 
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
@@ -84,6 +85,16 @@ def _window(value: str) -> str:
         raise wrong(str(error), error.remedy) from None
 
 
+def _hours(value: list[int]) -> list[int]:
+    if len(value) not in {HOURS_OF_A_DAY, HOURS_OF_A_WEEK}:
+        raise wrong(
+            f"wanted 24 or 168 hourly per cents, found {len(value)}", "state each hour of a day, or of a week from Monday"
+        )
+    if not any(value):
+        raise wrong("wanted a load in some hour", "without load no machine is needed")
+    return value
+
+
 def _sha256(value: str) -> str:
     if not _SHA256.fullmatch(value):
         raise wrong("wanted a SHA-256 of 64 hexadecimal digits in lower case", "take it from sha256sum, in quotes")
@@ -104,6 +115,7 @@ Grade = Annotated[int, Field(ge=1, le=3)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 FiscalYear = Annotated[int, Field(ge=1990, le=2100)]
 Vcpus = Annotated[int, Field(ge=1, le=4096)]
+Amount = Annotated[int, Field(ge=0, le=10_000_000)]
 
 
 class Strict(BaseModel):
@@ -130,6 +142,7 @@ class Strict(BaseModel):
         "format": "raw",
         "file": "/-",
         "confirmed_on": date(1970, 1, 1),
+        "percent": [100] * 24,
     }
 
 
@@ -147,6 +160,47 @@ class HostReserve(Strict):
     vcpus: Annotated[int, Field(ge=0)] = 0
     memory: Mib | None = None
     disk: Gib | None = None
+
+
+class CpuEntry(Strict):
+    """Instructions of a processor."""
+
+    architecture: Literal["x86_64", "aarch64", "ppc64le", "s390x"] | None = None
+    baseline: Literal["x86-64-v1", "x86-64-v2", "x86-64-v3", "x86-64-v4"] | None = None
+    features: list[Text] = []
+
+
+class TogetherEntry(Strict):
+    """Names of groups of the system whose members share a failure domain."""
+
+    host: Id | None = None
+    rack: Id | None = None
+    power_feed: Id | None = None
+    site: Id | None = None
+
+
+class NeedsEntry(Strict):
+    """What a machine asks of its host beyond its size."""
+
+    network_mbps: Amount = 0
+    iops: Amount = 0
+    load: str = ""
+    cpu: CpuEntry = CpuEntry()
+    together: TogetherEntry = TogetherEntry()
+
+
+class OffersEntry(Strict):
+    """What a host has for machines beyond `capacity`."""
+
+    network_mbps: Amount = 0
+    iops: Amount = 0
+    cpu: CpuEntry = CpuEntry()
+
+
+class LoadProfileEntry(Strict):
+    """One of `kasumi_load_profiles`."""
+
+    percent: Annotated[list[Annotated[int, Field(ge=0, le=100)]], AfterValidator(_hours)]
 
 
 class AccessEntry(Strict):
@@ -170,7 +224,8 @@ class TierEntry(Strict):
     """One of `kasumi_tiers`."""
 
     host_failures: Annotated[int, Field(ge=0, le=1)]
-    spread_over: Literal["host", "rack", "power_feed", "site"] = "host"
+    spread_over: Domain = "host"
+    survives: Domain = "host"
 
 
 class SiteEntry(Strict):
@@ -232,6 +287,7 @@ class HostEntry(Strict):
     networks: dict[str, str]
     pool: PoolEntry = PoolEntry()
     maintenance: bool = False
+    offers: OffersEntry = OffersEntry()
 
 
 class MinistryEntry(Strict):
@@ -242,6 +298,7 @@ class MinistryEntry(Strict):
     cost_centre: str = ""
     contact: str = ""
     change_windows: list[ChangeWindow] = []
+    apart_from: list[Id] = []
 
 
 class SavingEntry(Strict):
@@ -276,6 +333,7 @@ class MachineEntry(Strict):
     replica_group: str = ""
     only_on: list[Id] = []
     not_on: list[Id] = []
+    needs: NeedsEntry = NeedsEntry()
     roles: list[Id] = []
     services: list[ServiceEntry] = []
     variables: dict[str, Any] = {}
@@ -340,6 +398,7 @@ class ServerEntry(Strict):
     replica_group: str = ""
     only_on: list[Id] = []
     not_on: list[Id] = []
+    needs: NeedsEntry = NeedsEntry()
     roles: list[Id] = []
     services: list[ServiceEntry] = []
     source: SourceEntry | None = None

@@ -22,6 +22,7 @@ from controlplane.model.resources import Resources, total
 from controlplane.planning.believed import believed_warnings
 from controlplane.planning.capacity import HostRoom, rooms_of
 from controlplane.planning.constraints import PlanSoFar
+from controlplane.planning.contention import contention_warnings
 from controlplane.planning.demand import Draft, demand_of
 from controlplane.planning.existing import Existing, existing_machines
 from controlplane.planning.facts import input_facts
@@ -87,6 +88,7 @@ def build_plan(
             *standing.warnings,
             *address_warnings,
             *_room_warnings(rooms),
+            *contention_warnings(rooms, drafts, placement.so_far.placed()),
         ),
     )
 

@@ -3,9 +3,11 @@
 First step of planning. Knows nothing of hosts; what cannot be planned at all is a problem, what is left out a warning.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from controlplane.model.estate import Disposition, Estate, LibvirtSource, Server, Service, System, Tier, WantedMachine
+from controlplane.model.needs import Needs
 from controlplane.model.plan import Method, PlannedServer
 from controlplane.model.resources import Resources
 
@@ -33,6 +35,11 @@ class Draft:
     replica_group: str = ""
     only_on: tuple[str, ...] = ()
     not_on: tuple[str, ...] = ()
+    needs: Needs = Needs()
+    load: tuple[int, ...] = ()
+    """Per cents of its load profile; empty: all its vCPUs count at every hour."""
+    apart_from: tuple[str, ...] = ()
+    """Ministries with whose machines it shares no host."""
     roles: tuple[str, ...] = ()
     services: tuple[Service, ...] = ()
     variables: dict[str, object] = field(default_factory=dict, hash=False)
@@ -98,6 +105,12 @@ def demand_of(estate: Estate) -> Demand:
                 reason="; ".join(part for part in (server.reason, note) if part),
             )
         )
+    apart = apart_ministries(estate)
+    drafts = {
+        draft.id: replace(draft, apart_from=apart[draft.ministry]) if draft.ministry in apart else draft
+        for draft in drafts.values()
+    }
+    problems += _shared_networks(drafts.values())
     finished = [_with_image_disk(draft, estate) for _, draft in sorted(drafts.items())]
     return Demand(drafts=tuple(finished), servers=tuple(servers), warnings=tuple(warnings), problems=tuple(problems))
 
@@ -121,6 +134,8 @@ def _from_wanted(wanted: WantedMachine, estate: Estate) -> Draft:
         replica_group=wanted.replica_group,
         only_on=wanted.only_on,
         not_on=wanted.not_on,
+        needs=wanted.needs,
+        load=_load(wanted.needs, estate),
         roles=wanted.roles,
         services=wanted.services,
         variables=wanted.variables,
@@ -158,11 +173,39 @@ def _from_server(server: Server, estate: Estate, system: System) -> tuple[Draft 
         replica_group=server.replica_group,
         only_on=server.only_on,
         not_on=server.not_on,
+        needs=server.needs,
+        load=_load(server.needs, estate),
         roles=server.roles,
         services=server.services,
         variables=server.variables,
     )
     return draft, ""
+
+
+def _load(needs: Needs, estate: Estate) -> tuple[int, ...]:
+    return estate.load_profiles[needs.load].percent if needs.load else ()
+
+
+def apart_ministries(estate: Estate) -> dict[str, tuple[str, ...]]:
+    """Ministry to those it is kept apart from; it holds both ways, whoever states it."""
+    pairs = {(one.id, other) for one in estate.ministries.values() for other in one.apart_from}
+    both = pairs | {(other, one) for one, other in pairs}
+    return {ministry: tuple(sorted(other for one, other in both if one == ministry)) for ministry in {one for one, _ in both}}
+
+
+def _shared_networks(drafts: Iterable[Draft]) -> list[str]:
+    """Networks that carry machines of two ministries that may not share one."""
+    users: dict[str, dict[str, Draft]] = {}
+    for draft in drafts:
+        users.setdefault(draft.network, {}).setdefault(draft.ministry, draft)
+    return [
+        f"network {network}: carries {one.id} of {ministry} and {by_ministry[other].id} of {other}, which are kept apart "
+        "(`apart_from`); give one of them a network of its own"
+        for network, by_ministry in sorted(users.items())
+        for ministry, one in sorted(by_ministry.items())
+        for other in one.apart_from
+        if ministry < other and other in by_ministry
+    ]
 
 
 def _size(server: Server, rehost: bool) -> tuple[Resources, str] | None:

@@ -11,14 +11,17 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from controlplane.planning.company import Ints, cohorts
 from controlplane.planning.constraints import PlanSoFar
 from controlplane.planning.demand import Draft
-from controlplane.planning.losses import Ints
+from controlplane.planning.zones import zone_of
 
 Floats = NDArray[np.float64]
 
 _EJECTIONS = 20_000
 """Exchanges tried to place what the greedy orders left over."""
+_COHORT_TRIES = 200
+"""Hosts tried for the first of machines that are kept together, of those where all fit and of the others."""
 _BALANCING_MOVES_PER_HOST = 4
 _LOOKS_AT_HOSTS = 12_000_000
 """Machines times hosts after which no further greedy order is begun, and no further host is emptied or relieved."""
@@ -57,19 +60,42 @@ def place(drafts: Sequence[Draft], start: Callable[[], PlanSoFar]) -> Placement:
 def _greedy(drafts: Sequence[Draft], so_far: PlanSoFar, order: _Order, rank: _Rank) -> Placement:
     unplaced = []
     refused: dict[object, set[int]] = {}
+    cohort_of = cohorts(drafts)
+    done: set[str] = set()
     for draft in sorted(drafts, key=lambda draft: order(so_far, draft)):
-        alike = (
-            draft.size,
-            draft.tier.host_failures,
-            draft.confidentiality,
-            draft.network,
-            draft.ministry,
-            draft.only_on,
-            draft.not_on,
-        )
+        if draft.id in done:
+            continue
+        if draft.id in cohort_of:
+            done |= {member.id for member in cohort_of[draft.id]}
+            unplaced += _place_cohort(cohort_of[draft.id], so_far, order, rank)
+            continue
+        alike = (so_far.size(draft), draft.tier, zone_of(draft), draft.apart_from)
         if _place_one(draft, so_far, so_far.open_to(draft), rank, refused.setdefault(alike, set())) < 0:
             unplaced.append(draft)
     return Placement(so_far=so_far, unplaced=tuple(unplaced))
+
+
+def _place_cohort(members: Sequence[Draft], so_far: PlanSoFar, order: _Order, rank: _Rank) -> list[Draft]:
+    """Machines that are kept together: wherever the first may stand, until all find room; else those that then find none.
+
+    Where all of them fit together is tried first.
+    """
+    first, *others = sorted(members, key=lambda draft: order(so_far, draft))
+    sizes = np.array([so_far.size(draft) for draft in members]).sum(axis=0)
+    hosts = so_far.open_to(first)
+    all_fit = (so_far.frees(hosts) >= sizes).all(axis=1)
+    saved = so_far.save()
+    for some in (hosts[all_fit], hosts[~all_fit]):
+        left = some
+        for _ in range(min(len(some), _COHORT_TRIES)):
+            host = _place_one(first, so_far, left, rank)
+            if host < 0:
+                break
+            if all(_place_one(draft, so_far, so_far.open_to(draft), rank) >= 0 for draft in others):
+                return []
+            so_far.restore(saved)
+            left = left[left != host]
+    return [draft for draft in (first, *others) if _place_one(draft, so_far, so_far.open_to(draft), rank) < 0]
 
 
 def _place_one(draft: Draft, so_far: PlanSoFar, hosts: Ints, rank: _Rank, refused: set[int] | None = None) -> int:
@@ -99,14 +125,14 @@ def _first_fit(so_far: PlanSoFar, draft: Draft, hosts: Ints) -> Floats | None:
 
 
 def _best_fit(so_far: PlanSoFar, draft: Draft, hosts: Ints) -> Floats | None:
-    """Least left over the three dimensions; on hosts not in use yet that is the smallest."""
+    """Least left over all dimensions; on hosts not in use yet that is the smallest."""
     left: Floats = so_far.free_shares(hosts).sum(axis=1)
     return left
 
 
 def _dot_product(so_far: PlanSoFar, draft: Draft, hosts: Ints) -> Floats | None:
     """The host whose room has most the shape of the machine."""
-    size = np.array([draft.size.vcpus, draft.size.memory_mib, draft.size.disk_gib])
+    size = np.array(so_far.size(draft))
     shares: Floats = size / np.maximum(so_far.capacities(hosts), 1) * so_far.free_shares(hosts)
     score: Floats = -shares.sum(axis=1)
     return score
@@ -223,8 +249,8 @@ def _score(attempt: Placement) -> tuple[object, ...]:
 
 def _loads(so_far: PlanSoFar, hosts: Ints, added: Draft | None = None) -> Floats:
     """Share of the tightest dimension that is taken on each host, with a machine more when given."""
-    size = (added.size.vcpus, added.size.memory_mib, added.size.disk_gib) if added is not None else (0, 0, 0)
     capacity = so_far.capacities(hosts)
+    size = np.array(so_far.size(added)) if added is not None else 0
     taken = np.where(capacity > 0, capacity - so_far.frees(hosts) + size, 0)
     highest: Floats = (taken / np.maximum(capacity, 1)).max(axis=1, initial=0.0)
     return highest

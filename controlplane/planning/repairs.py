@@ -27,9 +27,9 @@ from controlplane.planning.alter import (
 from controlplane.planning.build import InfeasiblePlan
 from controlplane.planning.checks import check_plan
 from controlplane.planning.conflict import Conflict, case_of
-from controlplane.planning.constraints import Rule
 from controlplane.planning.demand import Draft, demand_of
 from controlplane.planning.inputs import PlanInputs
+from controlplane.planning.objections import Rule
 
 _TRIES = 16
 """Plans made for repairs of one kind, at most."""

@@ -20,6 +20,21 @@ def test_the_base_is_valid(inventory):
     )
 
 
+def test_needs_and_offers_are_read(change):
+    change(ESTATE, "kasumi_sites:", f"kasumi_load_profiles: {{day: {{percent: {[*[5] * 12, *[90] * 12]}}}}}\nkasumi_sites:")
+    change(ESTATE, "spread_over: rack}", "spread_over: rack, survives: rack}")
+    change(HOSTS, "        rack: r1\n", "        rack: r1\n        offers: {iops: 900, cpu: {baseline: x86-64-v3}}\n")
+    inventory = change(
+        MOF, "ledger-2: *ledger", "ledger-2: {<<: *ledger, needs: {iops: 500, load: day, cpu: {features: [sse4, aes]}}}"
+    )
+    estate = load(inventory)
+    needs, offers = estate.machines["ledger-2"].needs, estate.hosts["hv1"].offers
+    assert (needs.iops, needs.load, needs.cpu.features) == (500, "day", ("aes", "sse4"))
+    assert (offers.iops, offers.network_mbps, offers.cpu.baseline) == (900, 0, "x86-64-v3")
+    assert estate.load_profiles["day"].percent[11:13] == (5, 90)
+    assert estate.tiers["high"].survives == "rack"
+
+
 def test_each_mistake_has_its_lines(tmp_path, monkeypatch, golden):
     monkeypatch.chdir(tmp_path)
     transcript = []
