@@ -38,6 +38,9 @@ def _plan(console: Console, plan: Plan, difference: PlanDifference | None) -> No
     if plan.servers:
         heading(console, "Servers: what becomes of each")
         console.print(_servers(plan))
+    if plan.reservations:
+        heading(console, "Reserved: room for machines that do not exist yet")
+        console.print(_reservations(plan))
     if plan.warnings:
         heading(console, f"Warnings: {len(plan.warnings)}")
         for warning in plan.warnings:
@@ -92,6 +95,14 @@ def _hosts(plan: Plan) -> Table:
         rows.add_row(host.id, f"physical ({host.virtualisation or 'not seen'})", *_amounts(host.physical))
         rows.add_row("", "may be promised", *_amounts(host.promised_capacity))
         rows.add_row("", "promised before -> after", *_before_after(host))
+    return rows
+
+
+def _reservations(plan: Plan) -> Table:
+    numbers = ("vCPU", "memory MiB", "disk GiB")
+    rows = table(("reservation", "system", "host", "until", *numbers), numbers=numbers, whole=("reservation", "host", "until"))
+    for each in plan.reservations:
+        rows.add_row(each.id, each.system, each.host, each.until, *_amounts(each.size))
     return rows
 
 

@@ -85,6 +85,7 @@ class Entries:
     ministries: list[Entry] = field(default_factory=list)
     systems: list[Entry] = field(default_factory=list)
     machines: list[Entry] = field(default_factory=list)
+    reservations: list[Entry] = field(default_factory=list)
     servers: list[Entry] = field(default_factory=list)
     hosts: list[Entry] = field(default_factory=list)
     groups: Groups = field(default_factory=Groups)
@@ -225,11 +226,15 @@ class _Walk:
             elif key == "kasumi_system":
                 name = self._id_of(group, SYSTEM_GROUP, where)
                 entries.systems.append(_entry(schema.SystemEntry, document, where, value, entries, name=name, group=group))
-                machines = value.get("machines") if isinstance(value, dict) else None
-                for machine, inner in machines.items() if isinstance(machines, dict) else ():
-                    place = (*where, "machines", machine)
-                    found = _entry(schema.MachineEntry, document, place, inner, entries, name=machine, group=group)
-                    entries.machines.append(replace(found, system=name))
+                for what, model, into in (
+                    ("machines", schema.MachineEntry, entries.machines),
+                    ("reservations", schema.ReservationEntry, entries.reservations),
+                ):
+                    asked = value.get(what) if isinstance(value, dict) else None
+                    for asked_id, inner in asked.items() if isinstance(asked, dict) else ():
+                        place = (*where, what, asked_id)
+                        found = _entry(model, document, place, inner, entries, name=asked_id, group=group)
+                        into.append(replace(found, system=name))
         _refuse_misplaced(document, variables, path, entries, known=("kasumi_ministry", "kasumi_system"))
 
     def _host(self, path: KeyPath, variables: object) -> None:
@@ -307,7 +312,8 @@ def _settled(entries: Entries) -> Entries:
     for index, entry in enumerate(entries.servers):
         system = _only(entry, groups.around_host(entry.id, SYSTEM_GROUP), SYSTEM_GROUP, "system", entries)
         entries.servers[index] = replace(entry, system=system, ministry=ministries.get(system, ""))
-    entries.machines[:] = [replace(entry, ministry=ministries.get(entry.system, "")) for entry in entries.machines]
+    for asked in (entries.machines, entries.reservations):
+        asked[:] = [replace(entry, ministry=ministries.get(entry.system, "")) for entry in asked]
     return entries
 
 

@@ -17,6 +17,7 @@ from controlplane.inventory.schema import (
     HostEntry,
     MachineEntry,
     NeedsEntry,
+    ReservationEntry,
     ServerEntry,
     ServiceEntry,
     Size,
@@ -156,6 +157,7 @@ def _estate(entries: Entries) -> words.Estate:
             for e in entries.images
         },
         tiers={e.id: words.Tier(id=e.id, **dict(e.model)) for e in entries.tiers},
+        reservations={e.id: _reservation(e, e.model) for e in entries.reservations},
         load_profiles={e.id: LoadProfile(id=e.id, percent=tuple(e.model.percent)) for e in entries.load_profiles},
     )
 
@@ -231,6 +233,18 @@ def _machine(entry: Entry, model: MachineEntry) -> words.WantedMachine:
         roles=tuple(model.roles),
         services=_services(model.services),
         variables=model.variables,
+    )
+
+
+def _reservation(entry: Entry, model: ReservationEntry) -> words.Reservation:
+    return words.Reservation(
+        id=entry.id,
+        system=entry.system,
+        size=_resources(model.size),
+        count=model.count,
+        network=model.network,
+        until=model.until,
+        needs=_asked(model.needs),
     )
 
 

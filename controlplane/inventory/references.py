@@ -20,13 +20,14 @@ def reference_findings(entries: Entries, shown: str) -> Iterator[Finding]:
     shared = (entries.tiers, entries.sites, entries.networks, entries.images, entries.load_profiles)
     for kind in (*shared, entries.ministries, entries.systems):
         yield from _unique(kind)
-    yield from _unique([*entries.hosts, *entries.servers, *entries.machines])
+    yield from _unique([*entries.hosts, *entries.servers, *entries.machines, *entries.reservations])
     yield from _names(entries)
     yield from _ministries(entries)
     yield from _systems(entries)
     yield from _hosts(entries)
     yield from _servers(entries)
     yield from _machines(entries)
+    yield from _reservations(entries)
     yield from _ledgers(entries)
     yield from _groups(entries)
     yield from _asked(entries)
@@ -241,10 +242,22 @@ def _machines(entries: Entries) -> Iterator[Finding]:
             yield entry.finding(what, f"give it at least {image.model.min_disk}GiB", "size", "disk")
 
 
+def _reservations(entries: Entries) -> Iterator[Finding]:
+    """Room is held only for what somebody confirmed."""
+    networks, systems = _ids(entries.networks), _ids(entries.systems)
+    for entry in entries.reservations:
+        yield from _resolves(entry, entry.model.network, "network", networks, "network")
+        system = systems.get(entry.system)
+        if system is not None and system.model.demand is None and "demand" not in system.broken:
+            what = f"holds room for system {entry.system}, whose demand nobody confirmed"
+            yield entry.finding(what, "add `demand: {confirmed_by: …, confirmed_on: …}` to the system, or remove the reservation")
+
+
 def _groups(entries: Entries) -> Iterator[Finding]:
     """A group of one is a name that does not match: what should be kept apart, or together, would not be."""
-    asking = [*entries.servers, *entries.machines]
-    replicas = [(entry, "replica group", entry.model.replica_group, ("replica_group",)) for entry in asking]
+    stated = [*entries.servers, *entries.machines]
+    asking = [*stated, *entries.reservations]
+    replicas = [(entry, "replica group", entry.model.replica_group, ("replica_group",)) for entry in stated]
     together = [
         (entry, f"{domain} group", name, ("needs", "together", domain))
         for entry in asking
@@ -270,7 +283,7 @@ def _asked(entries: Entries) -> Iterator[Finding]:
     profiles = _ids(entries.load_profiles)
     sound = [host.model.offers for host in entries.hosts if "offers" not in host.broken]
     complete = len(sound) == len(entries.hosts) and bool(sound)
-    for entry in [*entries.servers, *entries.machines]:
+    for entry in [*entries.servers, *entries.machines, *entries.reservations]:
         needs = entry.model.needs
         if needs.load:
             yield from _resolves(entry, needs.load, "load profile", profiles, "needs", "load")
@@ -289,7 +302,7 @@ def _zones(entries: Entries) -> Iterator[Finding]:
     }
     known = {network for _, network in zones} <= networks.keys()
     complete = known and bool(entries.hosts) and not any({"confidentiality", "networks"} & host.broken for host in entries.hosts)
-    for entry in [*entries.machines, *entries.servers]:
+    for entry in [*entries.machines, *entries.servers, *entries.reservations]:
         system, network = systems.get(entry.system), networks.get(entry.model.network)
         if system is None or network is None or "network" in entry.broken or system.broken:
             continue

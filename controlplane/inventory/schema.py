@@ -142,6 +142,7 @@ class Strict(BaseModel):
         "format": "raw",
         "file": "/-",
         "confirmed_on": date(1970, 1, 1),
+        "until": date(1970, 1, 1),
         "percent": [100] * 24,
     }
 
@@ -346,8 +347,18 @@ class DemandEntry(Strict):
     confirmed_on: date
 
 
+class ReservationEntry(Strict):
+    """One of the `reservations` of a system: room for machines that do not exist yet."""
+
+    size: Size
+    count: Annotated[int, Field(ge=1, le=1000)] = 1
+    network: str
+    until: date
+    needs: NeedsEntry = NeedsEntry()
+
+
 class SystemEntry(Strict):
-    """`kasumi_system`; each of its machines is a `MachineEntry`, checked by itself."""
+    """`kasumi_system`; each of its machines is a `MachineEntry`, each reservation a `ReservationEntry`, checked by itself."""
 
     name: Text
     name_en: Text
@@ -361,6 +372,7 @@ class SystemEntry(Strict):
     description: LongText = ""
     demand: DemandEntry | None = None
     machines: dict[str, Any] = {}
+    reservations: dict[str, Any] = {}
 
 
 class SourceEntry(Strict):

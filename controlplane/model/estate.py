@@ -176,6 +176,19 @@ class WantedMachine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """Room for `count` machines of a system whose demand is confirmed and that do not exist yet, held through the day `until`."""
+
+    id: str
+    system: str
+    size: Resources
+    count: int
+    network: str
+    until: date
+    needs: Needs = Needs()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class System:
     """One information system of a ministry.
 
@@ -307,3 +320,4 @@ class Estate:
     images: dict[str, Image] = field(hash=False)
     tiers: dict[str, Tier] = field(hash=False)
     load_profiles: dict[str, LoadProfile] = field(default_factory=dict, hash=False)
+    reservations: dict[str, Reservation] = field(default_factory=dict, hash=False)

@@ -131,6 +131,12 @@ def with_ministry_like(inputs: PlanInputs, like: str) -> PlanInputs:
     return replace(inputs, estate=joined)
 
 
+def without_reservation(inputs: PlanInputs, reservation: str) -> PlanInputs:
+    """No room is held for it."""
+    left = {name: each for name, each in inputs.estate.reservations.items() if name != reservation}
+    return replace(inputs, estate=replace(inputs.estate, reservations=left))
+
+
 def afresh(inputs: PlanInputs) -> PlanInputs:
     """As if no machine of ours were there or promised: everything is placed anew."""
     hosts = {

@@ -11,11 +11,11 @@ from itertools import chain, combinations
 from math import floor
 from urllib.parse import urlsplit
 
-from controlplane.model.estate import Disposition, Estate, Host, Server, WantedMachine
+from controlplane.model.estate import Disposition, Estate, Host, Reservation, Server, WantedMachine
 from controlplane.model.finding import Finding, Severity
 from controlplane.model.needs import Needs
 from controlplane.model.observed import HostObservation, Observation
-from controlplane.model.plan import Method, Plan, PlannedMachine
+from controlplane.model.plan import Method, Plan, PlannedMachine, PlannedNic, PlannedReservation
 from controlplane.model.resources import Resources, total
 from controlplane.planning.replacement import Vector, replaceable
 
@@ -24,7 +24,8 @@ def check_plan(plan: Plan, estate: Estate, observation: Observation) -> tuple[Fi
     """Every finding, critical ones first. A plan with a critical finding must not be written or applied."""
     if plan.estate != estate.id:
         return (_critical("plan", f"is for estate {plan.estate}, the inventory is of {estate.id}", "plan again"),)
-    known = [machine for machine in plan.machines if machine.host in estate.hosts and machine.system in estate.systems]
+    held = [_as_machine(each, estate) for each in plan.reservations if _reservation_of(each, estate) is not None]
+    known = [each for each in (*plan.machines, *held) if each.host in estate.hosts and each.system in estate.systems]
     world = _World(plan, estate, observation, known)
     findings = [
         *_references(plan, estate),
@@ -32,6 +33,7 @@ def check_plan(plan: Plan, estate: Estate, observation: Observation) -> tuple[Fi
         *_identities(plan),
         *_addresses(plan, estate),
         *_strangers(plan, estate),
+        *_reserved(plan, estate),
         *world.closed_hosts(),
         *world.names(),
         *world.zones(),
@@ -105,6 +107,36 @@ def _demand(plan: Plan, estate: Estate) -> Iterator[Finding]:
     for machine in sorted(set(planned) & set(asked)):
         if not asked[machine].fits_in(planned[machine].size):
             yield _critical(f"machine {machine}", "is planned smaller than asked for", "plan again")
+
+
+def _reservation_of(held: PlannedReservation, estate: Estate) -> Reservation | None:
+    return estate.reservations.get(held.id.rpartition("/")[0])
+
+
+def _as_machine(held: PlannedReservation, estate: Estate) -> PlannedMachine:
+    """What would stand there, for the rules about hosts."""
+    asked, system = estate.reservations[held.id.rpartition("/")[0]], estate.systems.get(held.system)
+    nic = PlannedNic(network=asked.network, mac="", address="", prefix_length=0)
+    return PlannedMachine(
+        id=held.id, uuid="", system=held.system, ministry=held.ministry, host=held.host, size=held.size, method=Method.IMAGE,
+        nics=(nic,), confidentiality=system.confidentiality if system else 0, tier=system.tier if system else "",
+        order=0, reasons=(), derived_from=(),
+    )  # fmt: skip
+
+
+def _reserved(plan: Plan, estate: Estate) -> Iterator[Finding]:
+    """Room for all that is reserved. What is reserved no longer does no harm: its room is free."""
+    held = {each.id: each for each in plan.reservations}
+    for reservation in estate.reservations.values():
+        for number in range(1, reservation.count + 1):
+            room = held.get(f"{reservation.id}/{number}")
+            where = f"reservation {reservation.id}/{number}"
+            if room is None:
+                yield _warning(where, "was made after the plan, which holds no room for it", "plan again")
+            elif not reservation.size.fits_in(room.size) or room.system != reservation.system:
+                yield _critical(where, "is planned smaller than asked for, or for another system", "plan again")
+            elif room.host not in estate.hosts:
+                yield _critical(where, f"holds room on host {room.host}, which the inventory does not have", "plan again")
 
 
 def _identities(plan: Plan) -> Iterator[Finding]:
@@ -254,7 +286,7 @@ class _World:
         return self._estate.servers.get(machine.server) or self._estate.machines.get(machine.id)
 
     def _needs(self, machine: PlannedMachine) -> Needs:
-        asked = self._asked(machine)
+        asked = self._asked(machine) or self._estate.reservations.get(machine.id.rpartition("/")[0])
         return asked.needs if asked is not None else Needs()
 
     def _pins_of(self, machine: PlannedMachine) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -86,7 +86,8 @@ def minimal_conflict(inputs: PlanInputs, suspects: Sequence[str] = ()) -> Confli
 
 def case_of(inputs: PlanInputs) -> Case:
     """What is to be placed, and what stands and is not moved."""
-    drafts = demand_of(inputs.estate).drafts
+    demand = demand_of(inputs.estate)
+    drafts = demand.drafts
     rooms = rooms_of(inputs.estate, inputs.observation, inputs.parent, frozenset(draft.id for draft in drafts))
     existing, _ = existing_machines(drafts, inputs.estate, inputs.observation, inputs.parent)
     standing = tuple((draft, existing[draft.id].host) for draft in drafts if draft.id in existing and existing[draft.id].in_place)
@@ -94,7 +95,7 @@ def case_of(inputs: PlanInputs) -> Case:
     return Case(
         rooms=rooms,
         networks=inputs.estate.networks,
-        drafts=tuple(draft for draft in drafts if draft.id not in there),
+        drafts=tuple(draft for draft in (*drafts, *demand.reserved) if draft.id not in there),
         standing=standing,
     )
 

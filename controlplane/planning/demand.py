@@ -3,10 +3,20 @@
 First step of planning. Knows nothing of hosts; what cannot be planned at all is a problem, what is left out a warning.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from controlplane.model.estate import Disposition, Estate, LibvirtSource, Server, Service, System, Tier, WantedMachine
+from controlplane.model.estate import (
+    Disposition,
+    Estate,
+    LibvirtSource,
+    Reservation,
+    Server,
+    Service,
+    System,
+    Tier,
+    WantedMachine,
+)
 from controlplane.model.needs import Needs
 from controlplane.model.plan import Method, PlannedServer
 from controlplane.model.resources import Resources
@@ -52,9 +62,13 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """All drafts by id, what becomes of every server, what is left out, and what stands in the way of any plan."""
+    """All drafts by id, what becomes of every server, what is left out, and what stands in the way of any plan.
+
+    `reserved` are drafts of machines that do not exist yet, for which only room is held.
+    """
 
     drafts: tuple[Draft, ...]
+    reserved: tuple[Draft, ...]
     servers: tuple[PlannedServer, ...]
     warnings: tuple[str, ...]
     problems: tuple[str, ...]
@@ -106,13 +120,39 @@ def demand_of(estate: Estate) -> Demand:
             )
         )
     apart = apart_ministries(estate)
-    drafts = {
-        draft.id: replace(draft, apart_from=apart[draft.ministry]) if draft.ministry in apart else draft
-        for draft in drafts.values()
-    }
-    problems += _shared_networks(drafts.values())
-    finished = [_with_image_disk(draft, estate) for _, draft in sorted(drafts.items())]
-    return Demand(drafts=tuple(finished), servers=tuple(servers), warnings=tuple(warnings), problems=tuple(problems))
+
+    def finished(draft: Draft) -> Draft:
+        return replace(draft, apart_from=apart[draft.ministry]) if draft.ministry in apart else draft
+
+    made = tuple(finished(_with_image_disk(draft, estate)) for _, draft in sorted(drafts.items()))
+    reserved = tuple(finished(draft) for _, each in sorted(estate.reservations.items()) for draft in _reserved(each, estate))
+    return Demand(
+        drafts=made,
+        reserved=reserved,
+        servers=tuple(servers),
+        warnings=tuple(warnings),
+        problems=(*problems, *_shared_networks((*made, *reserved))),
+    )
+
+
+def _reserved(reservation: Reservation, estate: Estate) -> Iterator[Draft]:
+    system = estate.systems[reservation.system]
+    for number in range(1, reservation.count + 1):
+        yield Draft(
+            id=f"{reservation.id}/{number}",
+            system=system.id,
+            ministry=system.ministry,
+            study_class=system.study_class,
+            size=reservation.size,
+            size_reason="as reserved",
+            why=f"reserved by system {system.id} until {reservation.until}",
+            method=Method.IMAGE,
+            network=reservation.network,
+            confidentiality=system.confidentiality,
+            tier=estate.tiers[system.tier],
+            needs=reservation.needs,
+            load=_load(reservation.needs, estate),
+        )
 
 
 def _from_wanted(wanted: WantedMachine, estate: Estate) -> Draft:

@@ -87,7 +87,7 @@ def _move(number: int, step: Step, policy: RebalancePolicy) -> Move:
 
 
 def _against_rules(so_far: PlanSoFar, drafts: Mapping[str, Draft]) -> Iterator[str]:
-    for machine in sorted(so_far.placed()):
+    for machine in sorted(set(so_far.placed()) & set(drafts)):
         for objection in so_far.standing_objections(drafts[machine]):
             yield f"machine {machine} on {so_far.where(machine)}: {objection.text}"
     for host in so_far.hosts:

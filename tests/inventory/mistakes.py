@@ -126,6 +126,11 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "no such load profile": (MOF, "ledger-2: *ledger", "ledger-2: {<<: *ledger, needs: {load: office}}"),
     "profile of half a day": (ESTATE, "kasumi_sites:", "kasumi_load_profiles: {day: {percent: [5, 100]}}\nkasumi_sites:"),
     "more IOPS than any host offers": (MOF, "ledger-2: *ledger", "ledger-2: {<<: *ledger, needs: {iops: 500}}"),
+    "reserved without demand": (
+        MOF,
+        "tier: high",
+        "tier: high\n          reservations: {more: {size: {vcpus: 1, memory: 1GiB, disk: 4GiB}, network: mof, until: 2027-03-31}}",
+    ),
     "kept together with nobody": (MOF, "ledger-2: *ledger", "ledger-2: {<<: *ledger, needs: {together: {rack: shop}}}"),
     "kept together in no domain": (MOF, "ledger-2: *ledger", "ledger-2: {<<: *ledger, needs: {together: {room: shop}}}"),
     "kept apart from nobody": (MOF, "name_en: Ministry of Finance}", "name_en: Ministry of Finance, apart_from: [mod]}"),
