@@ -33,7 +33,7 @@ _SHARED: dict[str, type[schema.Strict]] = {
     "kasumi_load_profiles": schema.LoadProfileEntry,
 }
 _HOME = {
-    **dict.fromkeys(("kasumi_estate", *_SHARED), "group_vars/all"),
+    **dict.fromkeys(("kasumi_estate", "kasumi_policy", *_SHARED), "group_vars/all"),
     "kasumi_ministry": "vars of a group ministry_ID",
     "kasumi_system": "vars of a group system_ID",
     "kasumi_server": "its host, in a group system_ID",
@@ -77,6 +77,7 @@ class Entries:
     """All entries of an inventory by kind of thing, and everything that was wrong so far."""
 
     estate: list[Entry] = field(default_factory=list)
+    policy: list[Entry] = field(default_factory=list)
     tiers: list[Entry] = field(default_factory=list)
     sites: list[Entry] = field(default_factory=list)
     networks: list[Entry] = field(default_factory=list)
@@ -160,11 +161,13 @@ def _read_shared(document: Document, entries: Entries) -> None:
     for key, value in _items(document, (), document.data, entries):
         if key == "kasumi_estate":
             entries.estate.append(_entry(schema.EstateEntry, document, (key,), value, entries, name="estate"))
+        elif key == "kasumi_policy":
+            entries.policy.append(_entry(schema.PolicyEntry, document, (key,), value, entries, name="policy"))
         elif key in _SHARED:
             into = getattr(entries, key.removeprefix(OURS))
             for name, inner in _items(document, (key,), value, entries):
                 into.append(_entry(_SHARED[key], document, (key, name), inner, entries, name=name))
-    _refuse_misplaced(document, document.data, (), entries, known=("kasumi_estate", *_SHARED))
+    _refuse_misplaced(document, document.data, (), entries, known=("kasumi_estate", "kasumi_policy", *_SHARED))
 
 
 def _refuse_misplaced(document: Document, variables: object, path: KeyPath, entries: Entries, *, known: tuple[str, ...]) -> None:

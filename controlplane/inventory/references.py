@@ -43,6 +43,12 @@ def _estate(entries: Entries, shown: str) -> Iterator[Finding]:
             what="is missing",
             remedy="say id, name and access there",
         )
+    for entry in entries.policy[1:]:
+        yield entry.finding(f"a second kasumi_policy, first at {entries.policy[0].shown_place}", "keep one of them")
+    for entry in entries.policy:
+        stated = entry.model.objectives or []
+        if len(set(stated)) < len(stated):
+            yield entry.finding("an objective stands twice", "name each once, the most important first", "objectives")
     for entry in entries.estate[1:]:
         yield entry.finding(f"a second kasumi_estate, first at {entries.estate[0].shown_place}", "keep one of them")
 

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from controlplane.inventory.units import SizeError, size_gib, size_mib
 from controlplane.model.estate import Disposition
 from controlplane.model.needs import HOURS_OF_A_DAY, HOURS_OF_A_WEEK, Domain
+from controlplane.model.running import Objective
 from controlplane.model.window import WindowError, parse_window
 
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
@@ -115,6 +116,7 @@ Grade = Annotated[int, Field(ge=1, le=3)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 FiscalYear = Annotated[int, Field(ge=1990, le=2100)]
 Vcpus = Annotated[int, Field(ge=1, le=4096)]
+Watts = Annotated[float, Field(ge=0, le=100_000, strict=False)]
 Amount = Annotated[int, Field(ge=0, le=10_000_000)]
 
 
@@ -196,6 +198,27 @@ class OffersEntry(Strict):
     network_mbps: Amount = 0
     iops: Amount = 0
     cpu: CpuEntry = CpuEntry()
+
+
+class RunningEntry(Strict):
+    """What it takes to run a physical machine for a year."""
+
+    idle_watts: Watts | None = None
+    loaded_watts: Watts | None = None
+    rack_units: Annotated[int, Field(ge=0, le=100)] | None = None
+    maintenance_thousand_yen: Annotated[float, Field(ge=0, le=1e9, strict=False)] | None = None
+
+
+class PolicyEntry(Strict):
+    """`kasumi_policy`: objectives in their order, and what is assumed where nothing is stated."""
+
+    objectives: list[Annotated[Objective, Field(strict=False)]] | None = None
+    pue: Annotated[float, Field(ge=1, le=10, strict=False)] | None = None
+    yen_per_kwh: Annotated[float, Field(ge=0, le=1000, strict=False)] | None = None
+    co2_kg_per_kwh: Annotated[float, Field(ge=0, le=10, strict=False)] | None = None
+    server_load: Annotated[float, Field(ge=0, le=1, strict=False)] | None = None
+    server: RunningEntry = RunningEntry()
+    host: RunningEntry = RunningEntry()
 
 
 class LoadProfileEntry(Strict):
@@ -289,6 +312,7 @@ class HostEntry(Strict):
     pool: PoolEntry = PoolEntry()
     maintenance: bool = False
     offers: OffersEntry = OffersEntry()
+    running: RunningEntry = RunningEntry()
 
 
 class MinistryEntry(Strict):
@@ -417,6 +441,7 @@ class ServerEntry(Strict):
     ssh: SshEntry = SshEntry()
     variables: dict[str, Any] = {}
     depends_on: list[Id] = []
+    running: RunningEntry = RunningEntry()
     example: bool = False
 
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 from controlplane.model.facts import Value
 from controlplane.model.needs import LoadProfile, Needs, Offers
 from controlplane.model.resources import Overcommit, Resources
+from controlplane.model.running import Policy, Running
 
 
 class Disposition(StrEnum):
@@ -141,6 +142,7 @@ class Server:
     only_on: tuple[str, ...] = ()
     not_on: tuple[str, ...] = ()
     needs: Needs = Needs()
+    running: Running = Running()
     roles: tuple[str, ...] = ()
     services: tuple[Service, ...] = ()
     source: LibvirtSource | None = None
@@ -249,6 +251,7 @@ class Host:
     pool: StoragePool
     maintenance: bool = False
     offers: Offers = Offers()
+    running: Running = Running()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -321,3 +324,4 @@ class Estate:
     tiers: dict[str, Tier] = field(hash=False)
     load_profiles: dict[str, LoadProfile] = field(default_factory=dict, hash=False)
     reservations: dict[str, Reservation] = field(default_factory=dict, hash=False)
+    policy: Policy = Policy()

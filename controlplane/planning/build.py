@@ -60,7 +60,7 @@ def build_plan(
     standing = start()
     if standing.problems:
         raise InfeasiblePlan((), standing.problems)
-    placement = place((*standing.to_place, *demand.reserved), lambda: start().so_far)
+    placement = place((*standing.to_place, *demand.reserved), lambda: start().so_far, estate.policy)
     if placement.unplaced:
         raise InfeasiblePlan(
             tuple(why_unplaced(draft, placement.so_far) for draft in sorted(placement.unplaced, key=lambda draft: draft.id)), ()

@@ -59,10 +59,10 @@ class Company:
     def open_to(self, draft: Draft, hosts: Ints) -> Ints:
         """Those of the hosts where the company of the machine is right."""
         group = group_of(draft)
-        others = [host for other, host in self.replicas.get(group, {}).items() if other != draft.id] if group is not None else []
-        if others:
-            codes = self._domains[draft.tier.spread_over]
-            hosts = hosts[~np.isin(codes[hosts], codes[others]) & ~np.isin(hosts, others)]
+        codes = self._domains[draft.tier.spread_over]
+        for other, host in self.replicas.get(group, {}).items() if group is not None else ():
+            if other != draft.id:
+                hosts = hosts[(codes[hosts] != codes[host]) & (hosts != host)]
         for key in _circles(draft):
             companions = [host for other, host in self._together.get(key, {}).items() if other != draft.id]
             if companions:

@@ -11,14 +11,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from controlplane.model.estate import Network
+from controlplane.model.estate import Host, Network
 from controlplane.planning.capacity import HostRoom
 from controlplane.planning.company import Company, Ints
 from controlplane.planning.demand import Draft
 from controlplane.planning.dimensions import Amount, dimensions_of
-from controlplane.planning.losses import Losses, Stand, amount_of, share_left
+from controlplane.planning.losses import Flags, Losses, Stand, amount_of, share_left
 from controlplane.planning.objections import Objection, Rule
-from controlplane.planning.zones import Zone, closed_objections, zone_objections, zone_of
+from controlplane.planning.zones import (
+    Zone,
+    closed_objections,
+    pin_objections,
+    rooms_alike,
+    shared_objections,
+    zone_objections,
+    zone_of,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +49,11 @@ class PlanSoFar:
         self._where: dict[str, str] = {}
         self._fixed: dict[tuple[Zone, str], tuple[Objection, ...]] = {}
         self._eligible: dict[Zone, tuple[str, ...]] = {}
-        self._eligible_numbers: dict[Zone, Ints] = {}
+        self._eligible_flags: dict[Zone, Flags] = {}
         self._on: list[dict[str, None]] = [{} for _ in rooms]
         self._in_use = np.zeros(len(rooms), dtype=np.bool_)
         self._changes: list[tuple[Draft, str, bool]] = []
+        self._alike = rooms_alike(rooms)
         self._namesakes: dict[str, list[int]] = {}
         for number, room in enumerate(rooms):
             for name in room.others_by_name:
@@ -55,6 +64,7 @@ class PlanSoFar:
         capacity = np.array([self.dimensions.promised(room) for room in rooms], dtype=np.int64).reshape(len(rooms), count)
         most = [int(amount) or 1 for amount in capacity.max(axis=0, initial=0)]
         free = np.array([self.dimensions.free(room) for room in rooms], dtype=np.int64).reshape(len(rooms), count)
+        free = np.asfortranarray(free)  # whole dimensions are compared far more often than whole hosts
         sizes = {draft.id: self.dimensions.size(draft) for draft in drafts}
         self._company = Company(rooms, drafts)
         self._stand = Stand(
@@ -62,7 +72,7 @@ class PlanSoFar:
             capacity=capacity,
             roominess=np.array([share_left(row, whole) for row, whole in zip(free.tolist(), capacity.tolist(), strict=True)]),
             sizes=sizes,
-            eligible={draft.id: self.eligible_numbers(draft) for draft in drafts},
+            eligible={draft.id: self.eligible_flags(draft) for draft in drafts},
             shares={name: max([part / whole for part, whole in zip(size, most, strict=True)]) for name, size in sizes.items()},
             on=self._on,
             company=self._company,
@@ -78,25 +88,23 @@ class PlanSoFar:
         """Hosts that are open to new machines, hold the machine's grade and network, and are not barred by its pins."""
         key = zone_of(draft)
         if key not in self._eligible:
-            self._eligible[key] = tuple(
-                room.host.id
-                for room in self._rooms.values()
-                if room.takes_new and not any(zone_objections(draft, room, self._networks))
-            )
+            alike = [rooms for rooms in self._alike if not any(shared_objections(draft, rooms[0], self._networks))]
+            found = (room for rooms in alike for room in rooms if room.takes_new and not any(pin_objections(draft, room)))
+            self._eligible[key] = tuple(sorted(room.host.id for room in found))
         return self._eligible[key]
 
-    def eligible_numbers(self, draft: Draft) -> Ints:
-        """The eligible hosts as numbers in the order of `hosts`."""
+    def eligible_flags(self, draft: Draft) -> Flags:
+        """For each host by number whether it is eligible. Not to be changed."""
         key = zone_of(draft)
-        if key not in self._eligible_numbers:
-            self._eligible_numbers[key] = np.array([self._numbers[host] for host in self.eligible(draft)], dtype=np.int64)
-        return self._eligible_numbers[key]
+        if key not in self._eligible_flags:
+            flags = np.zeros(len(self._ids), dtype=np.bool_)
+            flags[[self._numbers[host] for host in self.eligible(draft)]] = True
+            self._eligible_flags[key] = flags
+        return self._eligible_flags[key]
 
     def open_to(self, draft: Draft) -> Ints:
         """Numbers of the hosts where nothing but a loss may object: eligible, with room, in the right company, without namesakes."""
-        found = self.eligible_numbers(draft)
-        found = found[(self._stand.free[found] >= self._stand.sizes[draft.id]).all(axis=1)]
-        found = self._company.open_to(draft, found)
+        found = self._company.open_to(draft, np.flatnonzero(self._stand.fitting(draft.id)))
         namesakes = self._namesakes.get(draft.id)
         return found[~np.isin(found, namesakes)] if namesakes else found
 
@@ -104,6 +112,25 @@ class PlanSoFar:
         """What is free of each dimension as a share of what the hosts may promise; 0 where that is nothing."""
         capacity = self._stand.capacity[hosts]
         return np.where(capacity > 0, self._stand.free[hosts] / np.maximum(capacity, 1), 0.0)
+
+    def host(self, number: int) -> Host:
+        """What the inventory says of a host."""
+        return self._rooms[self._ids[number]].host
+
+    def loads(self, hosts: Ints, added: Amount | None = None) -> NDArray[np.float64]:
+        """Share of the tightest dimension that is taken on each host, with an amount more when given."""
+        capacity = self._stand.capacity[hosts]
+        more = np.array(added) if added is not None else 0
+        taken = np.where(capacity > 0, capacity - self._stand.free[hosts] + more, 0)
+        highest: NDArray[np.float64] = (taken / np.maximum(capacity, 1)).max(axis=1, initial=0.0)
+        return highest
+
+    def vcpu_loads(self, hosts: Ints) -> NDArray[np.float64]:
+        """Share of the vCPUs that is taken, at most 1; the mean where they are counted by hours."""
+        hours = max(1, len(self.dimensions.hours))
+        capacity = self._stand.capacity[hosts, :hours]
+        share: NDArray[np.float64] = ((capacity - self._stand.free[hosts, :hours]) / np.maximum(capacity, 1)).mean(axis=1)
+        return np.clip(share, 0.0, 1.0)
 
     def frees(self, hosts: Ints) -> Ints:
         """What is left on hosts, by dimension."""
@@ -114,7 +141,7 @@ class PlanSoFar:
         return self._stand.capacity[hosts]
 
     @property
-    def in_use_flags(self) -> NDArray[np.bool_]:
+    def in_use_flags(self) -> Flags:
         """For each host by number whether a machine of the plan is on it. Not to be changed."""
         return self._in_use
 

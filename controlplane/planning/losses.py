@@ -24,6 +24,8 @@ from controlplane.planning.company import Company, Ints, domain_of, group_of
 from controlplane.planning.demand import Draft
 from controlplane.planning.dimensions import Amount
 
+Flags = NDArray[np.bool_]
+
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Stand:
@@ -36,12 +38,19 @@ class Stand:
     capacity: Ints
     roominess: NDArray[np.float64]
     sizes: Mapping[str, Amount]
-    eligible: Mapping[str, Ints]
+    eligible: Mapping[str, Flags]
     shares: Mapping[str, float]
     """Largest share of the largest host that a machine takes in any dimension."""
     on: Sequence[Mapping[str, None]]
     """The machines on each host."""
     company: Company
+
+    def fitting(self, machine: str) -> Flags:
+        """For each host whether it is eligible and has room for the machine."""
+        fits = self.eligible[machine].copy()
+        for dimension, part in enumerate(self.sizes[machine]):
+            fits &= self.free[:, dimension] >= part
+        return fits
 
     def change(self, host: int, amount: Amount, sign: int) -> None:
         """Take an amount from what is free on a host, or give it back."""
@@ -212,31 +221,31 @@ class Losses:
 
         The last, since placement opens hosts from the first: proofs are then seldom upset.
         """
-        stand, size, eligible = self._stand, self._stand.sizes[machine], self._stand.eligible[machine]
-        left = stand.roominess[eligible]
-        fits: NDArray[np.bool_] = np.asarray((stand.free[eligible] >= size).all(axis=1))
-        avoided = self._drafts[machine].apart_from
-        if avoided:
-            fits &= ~stand.company.present[np.ix_(eligible, stand.company.avoided(self._drafts[machine]))].any(axis=1)
-        for host in (*loss.lost, *proof.taken):
-            at = int(np.searchsorted(eligible, host))
-            if at == len(eligible) or eligible[at] != host:
-                continue
-            free = _minus(amount_of(stand.free[host]), proof.taken.get(host, self._nothing))
-            fits[at] &= host not in loss.lost and _fits(size, free)
-            if avoided and fits[at]:
-                fits[at] = not any(to == host and self._drafts[m].ministry in avoided for m, to in proof.target.items())
-            left[at] = share_left(free, stand.capacity[host].tolist())
+        stand, size, draft = self._stand, self._stand.sizes[machine], self._drafts[machine]
+        fits, left = stand.fitting(machine), stand.roominess.copy()
+        if draft.apart_from:
+            fits &= ~stand.company.present[:, stand.company.avoided(draft)].any(axis=1)
+        for host, taken in proof.taken.items():
+            free = _minus(amount_of(stand.free[host]), taken)
+            left[host] = share_left(free, stand.capacity[host].tolist())
+            fits[host] = fits[host] and _fits(size, free)
+            if draft.apart_from and fits[host]:
+                fits[host] = not any(
+                    to == host and self._drafts[m].ministry in draft.apart_from for m, to in proof.target.items()
+                )
+        fits[list(loss.lost)] = False
         found = np.flatnonzero(fits)
         if len(found) == 0:
             return False
-        group = group_of(self._drafts[machine])
+        group = group_of(draft)
         if group is not None:
             replicas = self._hosts_of_group(machine, group, proof, loss)
-            apart = found[~np.isin(eligible[found], replicas)] if replicas else found
+            apart = found
+            for other in replicas:
+                apart = apart[apart != other]
             found = apart if len(apart) else found
         rank = left[found] if roomy else -left[found]
-        host = int(eligible[found[len(found) - 1 - int(rank[::-1].argmax())]])
+        host = int(found[len(found) - 1 - int(rank[::-1].argmax())])
         proof.target[machine] = host
         proof.taken[host] = _plus(proof.taken.get(host, self._nothing), size)
         return True

@@ -21,6 +21,8 @@ def replaceable(
 
     `ministries` are those with machines on each host. Spreading of replicas is preferred, never required.
     """
+    if not room:
+        return not machines
     search = _Search(room, admits, staying, ministries, apart)
     ordered = sorted(machines, key=lambda pair: (-max(x / y for x, y in zip(pair[1], search.most, strict=True)), pair[0].id))
     return any(search.place(ordered, dict(room), roomy, [_STEPS]) for roomy in (True, False))

@@ -1,6 +1,6 @@
 """On which hosts a machine may stand whatever else stands there: open, of its grade, network, pins and processor."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from controlplane.model.estate import Host, Network
 from controlplane.model.needs import Cpu
@@ -27,16 +27,35 @@ def closed_objections(room: HostRoom) -> Iterator[Objection]:
 
 def zone_objections(draft: Draft, room: HostRoom, networks: Mapping[str, Network]) -> Iterator[Objection]:
     """Why this machine may never stand on this host."""
+    yield from shared_objections(draft, room, networks)
+    yield from pin_objections(draft, room)
+
+
+def shared_objections(draft: Draft, room: HostRoom, networks: Mapping[str, Network]) -> Iterator[Objection]:
+    """Those that are the same for hosts that are alike: grade, network, processor."""
     host, grade = room.host, draft.confidentiality
     if grade not in host.confidentiality:
         held = ", ".join(map(str, sorted(host.confidentiality))) or "none"
         yield Objection(rule=Rule.ZONE, text=f"grade {grade} wanted, the host holds {held}")
     yield from (Objection(rule=Rule.NETWORK, text=text) for text in _network(draft, host, networks[draft.network]))
-    if draft.only_on and host.id not in draft.only_on:
-        yield Objection(rule=Rule.PIN, text=f"may stand only on {', '.join(draft.only_on)}")
-    if host.id in draft.not_on:
-        yield Objection(rule=Rule.PIN, text="is forbidden to it (`not_on`)")
     yield from (Objection(rule=Rule.CPU, text=text) for text in _lacking(draft.needs.cpu, room))
+
+
+def pin_objections(draft: Draft, room: HostRoom) -> Iterator[Objection]:
+    """Hosts the machine is bound to, or kept off."""
+    if draft.only_on and room.host.id not in draft.only_on:
+        yield Objection(rule=Rule.PIN, text=f"may stand only on {', '.join(draft.only_on)}")
+    if room.host.id in draft.not_on:
+        yield Objection(rule=Rule.PIN, text="is forbidden to it (`not_on`)")
+
+
+def rooms_alike(rooms: Sequence[HostRoom]) -> tuple[tuple[HostRoom, ...], ...]:
+    """Hosts of the same grades, networks and processor."""
+    found: dict[tuple[object, ...], list[HostRoom]] = {}
+    for room in rooms:
+        host = room.host
+        found.setdefault((host.confidentiality, frozenset(host.networks), host.offers.cpu, room.architecture), []).append(room)
+    return tuple(map(tuple, found.values()))
 
 
 def _network(draft: Draft, host: Host, network: Network) -> Iterator[str]:
