@@ -4,9 +4,21 @@ from rich.console import Console
 from rich.table import Table
 
 from controlplane.cli.drawing import bullet, heading, table
-from controlplane.planning.footprint import Footprint, Footprints
+from controlplane.cli.session import Session
+from controlplane.errors import KasumiError
+from controlplane.model.plan import Plan
+from controlplane.planning.footprint import Footprint, Footprints, footprints
 
 _NUMBERS = ("machines", "U", "MWh", "t CO2", "千円/year", "promised")
+
+
+def footprints_at_hand(plan: Plan, session: Session) -> Footprints | None:
+    """What a year takes, or None where the inventory of the plan is not at hand: a plan can be read without it."""
+    try:
+        estate = session.estate
+    except KasumiError:
+        return None
+    return footprints(plan, estate) if estate.id == plan.estate else None
 
 
 def draw_footprints(console: Console, found: Footprints) -> None:
@@ -36,8 +48,8 @@ def _ministries(found: Footprints) -> Table:
     for each in found.ministries:
         promised = f"{each.promised_thousand_yen:,}" if each.promised_thousand_yen is not None else "-"
         rows.add_row(each.ministry, *_amounts(each.before, each.after), promised)
-    promised = sum(each.promised_thousand_yen or 0 for each in found.ministries)
-    rows.add_row("all", *_amounts(found.before, found.after), f"{promised:,}")
+    whole = sum(each.promised_thousand_yen or 0 for each in found.ministries)
+    rows.add_row("all", *_amounts(found.before, found.after), f"{whole:,}")
     return rows
 
 
