@@ -5,17 +5,20 @@ from collections import Counter
 from rich.console import Console
 
 from controlplane.cli.drawing import bullet, heading, print_drawn, table
-from controlplane.planning.constraints import Rule
 from controlplane.planning.headroom import ANY_NETWORK, Headroom
+from controlplane.planning.objections import Rule
 
 _WORDS = {
     Rule.CLOSED: "closed",
     Rule.ZONE: "another grade",
     Rule.NETWORK: "network not carried",
     Rule.PIN: "barred by only_on or not_on",
+    Rule.CPU: "another processor",
     Rule.NAME: "name taken",
     Rule.CAPACITY: "no room",
     Rule.SPREAD: "spreading of replicas",
+    Rule.TOGETHER: "its group stands elsewhere",
+    Rule.APART: "a ministry that is kept apart",
     Rule.LOSS: "a loss could not be survived",
 }
 

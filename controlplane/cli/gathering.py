@@ -1,6 +1,7 @@
 """Gathers what the planner is given: the inventory, the accepted plan, images, keys, and a look at all hosts or none."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import typer
@@ -15,6 +16,7 @@ from controlplane.planning.assessed import as_assessed
 from controlplane.planning.believed import believed_observation
 from controlplane.planning.facts import believed_hosts
 from controlplane.planning.inputs import PlanInputs
+from controlplane.planning.reserving import holding_on
 
 OFFLINE_OPTION: Any = typer.Option(
     False, "--offline", help="Look at no host: believe declared capacities, and say so. Such a plan cannot be applied."
@@ -23,7 +25,9 @@ OFFLINE_OPTION: Any = typer.Option(
 
 def gather(session: Session, *, offline: bool) -> PlanInputs:
     """The planner's inputs. Offline reaches no host and needs no image file and no key file."""
-    estate = session.estate
+    estate, expired = holding_on(session.estate, datetime.now(UTC).date())
+    for each in expired:
+        say(f"reservation {each.id} of system {each.system} ended on {each.until}: no room is held; remove it or set a later day")
     parent = session.store.accepted_plan(estate.id)
     if offline:
         return PlanInputs(

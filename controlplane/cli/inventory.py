@@ -26,7 +26,7 @@ _COLUMNS = {
     "hosts": ("id", "uri", "site", "rack", "power_feed", "vcpus", "memory_mib", "disk_gib", "confidentiality", "maintenance"),
     "networks": ("id", "cidr", "ministry", "vlan", "confidentiality", "gateway"),
     "sites": ("id", "name"),
-    "tiers": ("id", "host_failures", "spread_over"),
+    "tiers": ("id", "host_failures", "survives", "spread_over"),
     "images": ("id", "file", "format", "os"),
 }
 _FINDING_COLUMNS = ("severity", "where", "what", "remedy")

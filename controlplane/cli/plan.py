@@ -27,6 +27,7 @@ from controlplane.model.plan import Facts, Plan
 from controlplane.planning.assessed import as_assessed, assessment_findings, assessment_inputs, inputs_now, rested_on
 from controlplane.planning.checks import check_plan
 from controlplane.planning.difference import diff_plans
+from controlplane.planning.footprint import footprints
 from controlplane.planning.infeasible import InfeasiblePlan
 from controlplane.planning.rebase import rebased
 
@@ -75,7 +76,7 @@ def plan(
         say(counts(made, difference))
         return ExitCode.DONE
     write_whole(out, plan_to_json(made))
-    show_plan(made, difference)
+    show_plan(made, difference, footprints(made, inputs.estate))
     next_move = "made offline, so it cannot be applied" if offline else f"`kasumi apply {out}` carries it out"
     say(f"written to {out}; {next_move}")
     return ExitCode.DONE

@@ -6,19 +6,24 @@ from rich.console import Console
 from rich.table import Table
 
 from controlplane.cli.drawing import bullet, hanging, heading, print_drawn, table
+from controlplane.cli.footprint_view import draw_footprints
 from controlplane.model.document import digest
 from controlplane.model.estate import Disposition
 from controlplane.model.plan import Plan, PlannedHost, PlannedMachine
 from controlplane.model.resources import Resources, total
 from controlplane.planning.bounds import hosts_used
 from controlplane.planning.difference import MachineChange, PlanDifference
+from controlplane.planning.footprint import Footprints
 
 _STYLES = {"+": "green", "~": "yellow", "-": "red", "->": "cyan", "": ""}
 
 
-def show_plan(plan: Plan, difference: PlanDifference | None) -> None:
-    """Print a plan on stdout; marks say what it changes against its parent, and are left out when that is not known."""
-    print_drawn(lambda console: _plan(console, plan, difference))
+def show_plan(plan: Plan, difference: PlanDifference | None, running: Footprints | None = None) -> None:
+    """Print a plan on stdout; marks say what it changes against its parent, and are left out when that is not known.
+
+    `running` is what a year takes before and after, where the inventory is at hand.
+    """
+    print_drawn(lambda console: _plan(console, plan, difference, running))
 
 
 def show_difference(difference: PlanDifference) -> None:
@@ -26,18 +31,23 @@ def show_difference(difference: PlanDifference) -> None:
     print_drawn(lambda console: _difference(console, difference))
 
 
-def _plan(console: Console, plan: Plan, difference: PlanDifference | None) -> None:
+def _plan(console: Console, plan: Plan, difference: PlanDifference | None, running: Footprints | None) -> None:
     parent = f"built on accepted plan {plan.parent[:12]}" if plan.parent else "the first, built on no accepted plan"
     console.print(f"Plan {digest(plan)[:12]} for estate {plan.estate}, {parent}", style="bold")
     heading(console, "Hosts: what may be promised, and how much is")
     console.print(_hosts(plan))
     heading(console, "Ministries: before and after")
     console.print(_ministries(plan))
+    if running is not None:
+        draw_footprints(console, running)
     heading(console, "Machines")
     _machines(console, plan, difference)
     if plan.servers:
         heading(console, "Servers: what becomes of each")
         console.print(_servers(plan))
+    if plan.reservations:
+        heading(console, "Reserved: room for machines that do not exist yet")
+        console.print(_reservations(plan))
     if plan.warnings:
         heading(console, f"Warnings: {len(plan.warnings)}")
         for warning in plan.warnings:
@@ -92,6 +102,14 @@ def _hosts(plan: Plan) -> Table:
         rows.add_row(host.id, f"physical ({host.virtualisation or 'not seen'})", *_amounts(host.physical))
         rows.add_row("", "may be promised", *_amounts(host.promised_capacity))
         rows.add_row("", "promised before -> after", *_before_after(host))
+    return rows
+
+
+def _reservations(plan: Plan) -> Table:
+    numbers = ("vCPU", "memory MiB", "disk GiB")
+    rows = table(("reservation", "system", "host", "until", *numbers), numbers=numbers, whole=("reservation", "host", "until"))
+    for each in plan.reservations:
+        rows.add_row(each.id, each.system, each.host, each.until, *_amounts(each.size))
     return rows
 
 

@@ -2,6 +2,7 @@
 
 import typer
 
+from controlplane.cli.footprint_view import footprints_at_hand
 from controlplane.cli.named_plan import against_parent, named_plan
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
 from controlplane.cli.output import FORMAT_OPTION, Format, emit, emit_document
@@ -24,12 +25,14 @@ def show(
     """Show a plan: hosts and ministries before and after, each machine with the reason for every choice, warnings."""
     session = Session(home=home, inventory=inventory)
     shown = named_plan(plan, session)
+    running = footprints_at_hand(shown, session) if output is not Format.CSV else None
     if output is Format.TABLE:
-        show_plan(shown, against_parent(shown, session))
+        show_plan(shown, against_parent(shown, session), running)
     elif output is Format.CSV:
         emit("machines", [_record(machine) for machine in shown.machines], COLUMNS, output)
     else:
-        emit_document({"digest": digest(shown), "hosts_used": to_data(hosts_used(shown)), "plan": to_data(shown)}, output)
+        known = {"hosts_used": to_data(hosts_used(shown)), "running": to_data(running)}
+        emit_document({"digest": digest(shown), **known, "plan": to_data(shown)}, output)
     return ExitCode.DONE
 
 

@@ -30,9 +30,10 @@ _SHARED: dict[str, type[schema.Strict]] = {
     "kasumi_sites": schema.SiteEntry,
     "kasumi_networks": schema.NetworkEntry,
     "kasumi_images": schema.ImageEntry,
+    "kasumi_load_profiles": schema.LoadProfileEntry,
 }
 _HOME = {
-    **dict.fromkeys(("kasumi_estate", *_SHARED), "group_vars/all"),
+    **dict.fromkeys(("kasumi_estate", "kasumi_policy", *_SHARED), "group_vars/all"),
     "kasumi_ministry": "vars of a group ministry_ID",
     "kasumi_system": "vars of a group system_ID",
     "kasumi_server": "its host, in a group system_ID",
@@ -76,13 +77,16 @@ class Entries:
     """All entries of an inventory by kind of thing, and everything that was wrong so far."""
 
     estate: list[Entry] = field(default_factory=list)
+    policy: list[Entry] = field(default_factory=list)
     tiers: list[Entry] = field(default_factory=list)
     sites: list[Entry] = field(default_factory=list)
     networks: list[Entry] = field(default_factory=list)
     images: list[Entry] = field(default_factory=list)
+    load_profiles: list[Entry] = field(default_factory=list)
     ministries: list[Entry] = field(default_factory=list)
     systems: list[Entry] = field(default_factory=list)
     machines: list[Entry] = field(default_factory=list)
+    reservations: list[Entry] = field(default_factory=list)
     servers: list[Entry] = field(default_factory=list)
     hosts: list[Entry] = field(default_factory=list)
     groups: Groups = field(default_factory=Groups)
@@ -157,11 +161,13 @@ def _read_shared(document: Document, entries: Entries) -> None:
     for key, value in _items(document, (), document.data, entries):
         if key == "kasumi_estate":
             entries.estate.append(_entry(schema.EstateEntry, document, (key,), value, entries, name="estate"))
+        elif key == "kasumi_policy":
+            entries.policy.append(_entry(schema.PolicyEntry, document, (key,), value, entries, name="policy"))
         elif key in _SHARED:
             into = getattr(entries, key.removeprefix(OURS))
             for name, inner in _items(document, (key,), value, entries):
                 into.append(_entry(_SHARED[key], document, (key, name), inner, entries, name=name))
-    _refuse_misplaced(document, document.data, (), entries, known=("kasumi_estate", *_SHARED))
+    _refuse_misplaced(document, document.data, (), entries, known=("kasumi_estate", "kasumi_policy", *_SHARED))
 
 
 def _refuse_misplaced(document: Document, variables: object, path: KeyPath, entries: Entries, *, known: tuple[str, ...]) -> None:
@@ -223,11 +229,15 @@ class _Walk:
             elif key == "kasumi_system":
                 name = self._id_of(group, SYSTEM_GROUP, where)
                 entries.systems.append(_entry(schema.SystemEntry, document, where, value, entries, name=name, group=group))
-                machines = value.get("machines") if isinstance(value, dict) else None
-                for machine, inner in machines.items() if isinstance(machines, dict) else ():
-                    place = (*where, "machines", machine)
-                    found = _entry(schema.MachineEntry, document, place, inner, entries, name=machine, group=group)
-                    entries.machines.append(replace(found, system=name))
+                for what, model, into in (
+                    ("machines", schema.MachineEntry, entries.machines),
+                    ("reservations", schema.ReservationEntry, entries.reservations),
+                ):
+                    asked = value.get(what) if isinstance(value, dict) else None
+                    for asked_id, inner in asked.items() if isinstance(asked, dict) else ():
+                        place = (*where, what, asked_id)
+                        found = _entry(model, document, place, inner, entries, name=asked_id, group=group)
+                        into.append(replace(found, system=name))
         _refuse_misplaced(document, variables, path, entries, known=("kasumi_ministry", "kasumi_system"))
 
     def _host(self, path: KeyPath, variables: object) -> None:
@@ -305,7 +315,8 @@ def _settled(entries: Entries) -> Entries:
     for index, entry in enumerate(entries.servers):
         system = _only(entry, groups.around_host(entry.id, SYSTEM_GROUP), SYSTEM_GROUP, "system", entries)
         entries.servers[index] = replace(entry, system=system, ministry=ministries.get(system, ""))
-    entries.machines[:] = [replace(entry, ministry=ministries.get(entry.system, "")) for entry in entries.machines]
+    for asked in (entries.machines, entries.reservations):
+        asked[:] = [replace(entry, ministry=ministries.get(entry.system, "")) for entry in asked]
     return entries
 
 

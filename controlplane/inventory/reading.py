@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields, replace
 from pathlib import Path
 
 from controlplane.errors import ExitCode, KasumiError
@@ -12,10 +13,23 @@ from controlplane.inventory.addresses import reserved_range
 from controlplane.inventory.entries import Entries, Entry, read_entries
 from controlplane.inventory.nodes import Place
 from controlplane.inventory.references import reference_findings
-from controlplane.inventory.schema import HostEntry, MachineEntry, ServerEntry, ServiceEntry, Size, SystemEntry
+from controlplane.inventory.schema import (
+    CpuEntry,
+    HostEntry,
+    MachineEntry,
+    NeedsEntry,
+    PolicyEntry,
+    ReservationEntry,
+    ServerEntry,
+    ServiceEntry,
+    Size,
+    SystemEntry,
+)
 from controlplane.model import estate as words
 from controlplane.model.finding import Finding
+from controlplane.model.needs import Cpu, LoadProfile, Needs, Offers
 from controlplane.model.resources import Overcommit, Resources
+from controlplane.model.running import Policy, Running
 
 _WHERE = re.compile(r"(?P<file>.*?):(?P<line>[0-9]+):(?P<column>[0-9]+): ")
 
@@ -119,7 +133,13 @@ def _estate(entries: Entries) -> words.Estate:
             ssh_config=top.access.ssh_config,
         ),
         ministries={
-            e.id: words.Ministry(id=e.id, **(dict(e.model) | {"change_windows": tuple(e.model.change_windows)}))
+            e.id: words.Ministry(
+                id=e.id,
+                **(
+                    dict(e.model)
+                    | {"change_windows": tuple(e.model.change_windows), "apart_from": tuple(sorted(set(e.model.apart_from)))}
+                ),
+            )
             for e in entries.ministries
         },
         systems={e.id: _system(e, e.model) for e in entries.systems},
@@ -140,6 +160,29 @@ def _estate(entries: Entries) -> words.Estate:
             for e in entries.images
         },
         tiers={e.id: words.Tier(id=e.id, **dict(e.model)) for e in entries.tiers},
+        reservations={e.id: _reservation(e, e.model) for e in entries.reservations},
+        policy=_policy(entries.policy[0].model) if entries.policy else _policy(PolicyEntry()),
+        load_profiles={e.id: LoadProfile(id=e.id, percent=tuple(e.model.percent)) for e in entries.load_profiles},
+    )
+
+
+def _policy(model: PolicyEntry) -> Policy:
+    """What is stated, the rest as the policy has it by itself; the names of the rest are kept, so that reports can say so."""
+    usual = Policy()
+    stated = {name: value for name, value in dict(model).items() if name not in {"server", "host"} and value is not None}
+    if "objectives" in stated:
+        rest = [each for each in usual.objectives if each not in stated["objectives"]]
+        stated["objectives"] = (*stated["objectives"], *rest)
+    kinds = {kind: {k: v for k, v in dict(getattr(model, kind)).items() if v is not None} for kind in ("server", "host")}
+    named = ("pue", "yen_per_kwh", "co2_kg_per_kwh", "server_load")
+    assumed = [name for name in named if name not in stated]
+    assumed += [f"{kind}.{f.name}" for kind in kinds for f in fields(Running) if f.name not in kinds[kind]]
+    return replace(
+        usual,
+        server=replace(usual.server, **kinds["server"]),
+        host=replace(usual.host, **kinds["host"]),
+        assumed=tuple(assumed),
+        **stated,
     )
 
 
@@ -187,6 +230,8 @@ def _server(entry: Entry, model: ServerEntry, ledger: tuple[words.LedgerValue, .
         replica_group=model.replica_group,
         only_on=tuple(sorted(set(model.only_on))),
         not_on=tuple(sorted(set(model.not_on))),
+        needs=_asked(model.needs),
+        running=Running(**dict(model.running)),
         roles=tuple(model.roles),
         services=_services(model.services),
         source=words.LibvirtSource(**dict(model.source)) if model.source is not None else None,
@@ -209,9 +254,22 @@ def _machine(entry: Entry, model: MachineEntry) -> words.WantedMachine:
         replica_group=model.replica_group,
         only_on=tuple(sorted(set(model.only_on))),
         not_on=tuple(sorted(set(model.not_on))),
+        needs=_asked(model.needs),
         roles=tuple(model.roles),
         services=_services(model.services),
         variables=model.variables,
+    )
+
+
+def _reservation(entry: Entry, model: ReservationEntry) -> words.Reservation:
+    return words.Reservation(
+        id=entry.id,
+        system=entry.system,
+        size=_resources(model.size),
+        count=model.count,
+        network=model.network,
+        until=model.until,
+        needs=_asked(model.needs),
     )
 
 
@@ -231,7 +289,23 @@ def _host(entry: Entry, model: HostEntry) -> words.Host:
         networks=dict(model.networks),
         pool=words.StoragePool(name=model.pool.name, path=model.pool.path),
         maintenance=model.maintenance,
+        offers=Offers(network_mbps=model.offers.network_mbps, iops=model.offers.iops, cpu=_cpu(model.offers.cpu)),
+        running=Running(**dict(model.running)),
     )
+
+
+def _asked(needs: NeedsEntry) -> Needs:
+    return Needs(
+        network_mbps=needs.network_mbps,
+        iops=needs.iops,
+        load=needs.load,
+        cpu=_cpu(needs.cpu),
+        together=tuple((domain, name) for domain, name in sorted(dict(needs.together).items()) if name),
+    )
+
+
+def _cpu(cpu: CpuEntry) -> Cpu:
+    return Cpu(architecture=cpu.architecture or "", baseline=cpu.baseline or "", features=tuple(sorted(set(cpu.features))))
 
 
 def _network(entry: Entry) -> words.Network:

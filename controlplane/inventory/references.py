@@ -17,16 +17,20 @@ _PRIVATE_URI = "test:"
 def reference_findings(entries: Entries, shown: str) -> Iterator[Finding]:
     """Every finding of this kind; nothing is said about fields that failed by themselves already."""
     yield from _estate(entries, shown)
-    for kind in (entries.tiers, entries.sites, entries.networks, entries.images, entries.ministries, entries.systems):
+    shared = (entries.tiers, entries.sites, entries.networks, entries.images, entries.load_profiles)
+    for kind in (*shared, entries.ministries, entries.systems):
         yield from _unique(kind)
-    yield from _unique([*entries.hosts, *entries.servers, *entries.machines])
+    yield from _unique([*entries.hosts, *entries.servers, *entries.machines, *entries.reservations])
     yield from _names(entries)
+    yield from _ministries(entries)
     yield from _systems(entries)
     yield from _hosts(entries)
     yield from _servers(entries)
     yield from _machines(entries)
+    yield from _reservations(entries)
     yield from _ledgers(entries)
-    yield from _replicas(entries)
+    yield from _groups(entries)
+    yield from _asked(entries)
     yield from _zones(entries)
     yield from address_findings(entries)
 
@@ -39,6 +43,12 @@ def _estate(entries: Entries, shown: str) -> Iterator[Finding]:
             what="is missing",
             remedy="say id, name and access there",
         )
+    for entry in entries.policy[1:]:
+        yield entry.finding(f"a second kasumi_policy, first at {entries.policy[0].shown_place}", "keep one of them")
+    for entry in entries.policy:
+        stated = entry.model.objectives or []
+        if len(set(stated)) < len(stated):
+            yield entry.finding("an objective stands twice", "name each once, the most important first", "objectives")
     for entry in entries.estate[1:]:
         yield entry.finding(f"a second kasumi_estate, first at {entries.estate[0].shown_place}", "keep one of them")
 
@@ -69,6 +79,15 @@ def _resolves(entry: Entry, value: str, kind: str, known: Collection[str], *path
 
 def _ids(kind: Iterable[Entry]) -> dict[str, Entry]:
     return {entry.id: entry for entry in kind}
+
+
+def _ministries(entries: Entries) -> Iterator[Finding]:
+    ministries = _ids(entries.ministries)
+    for entry in entries.ministries:
+        for at, other in enumerate(entry.model.apart_from):
+            yield from _resolves(entry, other, "ministry", ministries, "apart_from", at)
+            if other == entry.id:
+                yield entry.finding("keeps apart from itself", "remove it", "apart_from", at)
 
 
 def _systems(entries: Entries) -> Iterator[Finding]:
@@ -229,20 +248,56 @@ def _machines(entries: Entries) -> Iterator[Finding]:
             yield entry.finding(what, f"give it at least {image.model.min_disk}GiB", "size", "disk")
 
 
-def _replicas(entries: Entries) -> Iterator[Finding]:
-    """A group of one is a name that does not match: what should be kept apart would not be."""
-    groups: dict[tuple[str, str], list[Entry]] = {}
-    for entry in [*entries.servers, *entries.machines]:
-        if entry.model.replica_group:
-            groups.setdefault((entry.system, entry.model.replica_group), []).append(entry)
-    names: dict[str, list[str]] = {}
-    for system, name in groups:
-        names.setdefault(system, []).append(name)
-    for (system, name), members in groups.items():
+def _reservations(entries: Entries) -> Iterator[Finding]:
+    """Room is held only for what somebody confirmed."""
+    networks, systems = _ids(entries.networks), _ids(entries.systems)
+    for entry in entries.reservations:
+        yield from _resolves(entry, entry.model.network, "network", networks, "network")
+        system = systems.get(entry.system)
+        if system is not None and system.model.demand is None and "demand" not in system.broken:
+            what = f"holds room for system {entry.system}, whose demand nobody confirmed"
+            yield entry.finding(what, "add `demand: {confirmed_by: …, confirmed_on: …}` to the system, or remove the reservation")
+
+
+def _groups(entries: Entries) -> Iterator[Finding]:
+    """A group of one is a name that does not match: what should be kept apart, or together, would not be."""
+    stated = [*entries.servers, *entries.machines]
+    asking = [*stated, *entries.reservations]
+    replicas = [(entry, "replica group", entry.model.replica_group, ("replica_group",)) for entry in stated]
+    together = [
+        (entry, f"{domain} group", name, ("needs", "together", domain))
+        for entry in asking
+        for domain, name in dict(entry.model.needs.together).items()
+    ]
+    groups: dict[tuple[str, str, str], list[tuple[Entry, tuple[str, ...]]]] = {}
+    for entry, kind, name, path in (*replicas, *together):
+        if name:
+            groups.setdefault((entry.system, kind, name), []).append((entry, path))
+    names: dict[tuple[str, str], list[str]] = {}
+    for system, kind, name in groups:
+        names.setdefault((system, kind), []).append(name)
+    for (system, kind, name), members in groups.items():
         if len(members) == 1:
-            others = tuple(other for other in names[system] if other != name)
-            what = f"replica group {name!r} has one member in system {system}"
-            yield members[0].finding(what, suggestion(name, others, "name a second member, or remove it"), "replica_group")
+            others = tuple(other for other in names[(system, kind)] if other != name)
+            what = f"{kind} {name!r} has one member in system {system}"
+            entry, path = members[0]
+            yield entry.finding(what, suggestion(name, others, "name a second member, or remove it"), *path)
+
+
+def _asked(entries: Entries) -> Iterator[Finding]:
+    """Load profiles that exist, and nothing that no host could ever offer."""
+    profiles = _ids(entries.load_profiles)
+    sound = [host.model.offers for host in entries.hosts if "offers" not in host.broken]
+    complete = len(sound) == len(entries.hosts) and bool(sound)
+    for entry in [*entries.servers, *entries.machines, *entries.reservations]:
+        needs = entry.model.needs
+        if needs.load:
+            yield from _resolves(entry, needs.load, "load profile", profiles, "needs", "load")
+        for name, unit in (("network_mbps", "Mbit/s"), ("iops", "IOPS")) if complete and "needs" not in entry.broken else ():
+            wanted, most = getattr(needs, name), max(getattr(offer, name) for offer in sound)
+            if wanted > most:
+                what = f"wants {wanted} {unit}, the most that a host offers is {most}"
+                yield entry.finding(what, f"state `offers: {{{name}: …}}` of a host, or ask for less", "needs", name)
 
 
 def _zones(entries: Entries) -> Iterator[Finding]:
@@ -253,7 +308,7 @@ def _zones(entries: Entries) -> Iterator[Finding]:
     }
     known = {network for _, network in zones} <= networks.keys()
     complete = known and bool(entries.hosts) and not any({"confidentiality", "networks"} & host.broken for host in entries.hosts)
-    for entry in [*entries.machines, *entries.servers]:
+    for entry in [*entries.machines, *entries.servers, *entries.reservations]:
         system, network = systems.get(entry.system), networks.get(entry.model.network)
         if system is None or network is None or "network" in entry.broken or system.broken:
             continue

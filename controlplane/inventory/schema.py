@@ -11,6 +11,8 @@ from pydantic_core import PydanticCustomError
 
 from controlplane.inventory.units import SizeError, size_gib, size_mib
 from controlplane.model.estate import Disposition
+from controlplane.model.needs import HOURS_OF_A_DAY, HOURS_OF_A_WEEK, Domain
+from controlplane.model.running import Objective
 from controlplane.model.window import WindowError, parse_window
 
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
@@ -84,6 +86,16 @@ def _window(value: str) -> str:
         raise wrong(str(error), error.remedy) from None
 
 
+def _hours(value: list[int]) -> list[int]:
+    if len(value) not in {HOURS_OF_A_DAY, HOURS_OF_A_WEEK}:
+        raise wrong(
+            f"wanted 24 or 168 hourly per cents, found {len(value)}", "state each hour of a day, or of a week from Monday"
+        )
+    if not any(value):
+        raise wrong("wanted a load in some hour", "without load no machine is needed")
+    return value
+
+
 def _sha256(value: str) -> str:
     if not _SHA256.fullmatch(value):
         raise wrong("wanted a SHA-256 of 64 hexadecimal digits in lower case", "take it from sha256sum, in quotes")
@@ -104,6 +116,8 @@ Grade = Annotated[int, Field(ge=1, le=3)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 FiscalYear = Annotated[int, Field(ge=1990, le=2100)]
 Vcpus = Annotated[int, Field(ge=1, le=4096)]
+Watts = Annotated[float, Field(ge=0, le=100_000, strict=False)]
+Amount = Annotated[int, Field(ge=0, le=10_000_000)]
 
 
 class Strict(BaseModel):
@@ -130,6 +144,8 @@ class Strict(BaseModel):
         "format": "raw",
         "file": "/-",
         "confirmed_on": date(1970, 1, 1),
+        "until": date(1970, 1, 1),
+        "percent": [100] * 24,
     }
 
 
@@ -147,6 +163,68 @@ class HostReserve(Strict):
     vcpus: Annotated[int, Field(ge=0)] = 0
     memory: Mib | None = None
     disk: Gib | None = None
+
+
+class CpuEntry(Strict):
+    """Instructions of a processor."""
+
+    architecture: Literal["x86_64", "aarch64", "ppc64le", "s390x"] | None = None
+    baseline: Literal["x86-64-v1", "x86-64-v2", "x86-64-v3", "x86-64-v4"] | None = None
+    features: list[Text] = []
+
+
+class TogetherEntry(Strict):
+    """Names of groups of the system whose members share a failure domain."""
+
+    host: Id | None = None
+    rack: Id | None = None
+    power_feed: Id | None = None
+    site: Id | None = None
+
+
+class NeedsEntry(Strict):
+    """What a machine asks of its host beyond its size."""
+
+    network_mbps: Amount = 0
+    iops: Amount = 0
+    load: str = ""
+    cpu: CpuEntry = CpuEntry()
+    together: TogetherEntry = TogetherEntry()
+
+
+class OffersEntry(Strict):
+    """What a host has for machines beyond `capacity`."""
+
+    network_mbps: Amount = 0
+    iops: Amount = 0
+    cpu: CpuEntry = CpuEntry()
+
+
+class RunningEntry(Strict):
+    """What it takes to run a physical machine for a year."""
+
+    idle_watts: Watts | None = None
+    loaded_watts: Watts | None = None
+    rack_units: Annotated[int, Field(ge=0, le=100)] | None = None
+    maintenance_thousand_yen: Annotated[float, Field(ge=0, le=1e9, strict=False)] | None = None
+
+
+class PolicyEntry(Strict):
+    """`kasumi_policy`: objectives in their order, and what is assumed where nothing is stated."""
+
+    objectives: list[Annotated[Objective, Field(strict=False)]] | None = None
+    pue: Annotated[float, Field(ge=1, le=10, strict=False)] | None = None
+    yen_per_kwh: Annotated[float, Field(ge=0, le=1000, strict=False)] | None = None
+    co2_kg_per_kwh: Annotated[float, Field(ge=0, le=10, strict=False)] | None = None
+    server_load: Annotated[float, Field(ge=0, le=1, strict=False)] | None = None
+    server: RunningEntry = RunningEntry()
+    host: RunningEntry = RunningEntry()
+
+
+class LoadProfileEntry(Strict):
+    """One of `kasumi_load_profiles`."""
+
+    percent: Annotated[list[Annotated[int, Field(ge=0, le=100)]], AfterValidator(_hours)]
 
 
 class AccessEntry(Strict):
@@ -170,7 +248,8 @@ class TierEntry(Strict):
     """One of `kasumi_tiers`."""
 
     host_failures: Annotated[int, Field(ge=0, le=1)]
-    spread_over: Literal["host", "rack", "power_feed", "site"] = "host"
+    spread_over: Domain = "host"
+    survives: Domain = "host"
 
 
 class SiteEntry(Strict):
@@ -232,6 +311,8 @@ class HostEntry(Strict):
     networks: dict[str, str]
     pool: PoolEntry = PoolEntry()
     maintenance: bool = False
+    offers: OffersEntry = OffersEntry()
+    running: RunningEntry = RunningEntry()
 
 
 class MinistryEntry(Strict):
@@ -242,6 +323,7 @@ class MinistryEntry(Strict):
     cost_centre: str = ""
     contact: str = ""
     change_windows: list[ChangeWindow] = []
+    apart_from: list[Id] = []
 
 
 class SavingEntry(Strict):
@@ -276,6 +358,7 @@ class MachineEntry(Strict):
     replica_group: str = ""
     only_on: list[Id] = []
     not_on: list[Id] = []
+    needs: NeedsEntry = NeedsEntry()
     roles: list[Id] = []
     services: list[ServiceEntry] = []
     variables: dict[str, Any] = {}
@@ -288,8 +371,18 @@ class DemandEntry(Strict):
     confirmed_on: date
 
 
+class ReservationEntry(Strict):
+    """One of the `reservations` of a system: room for machines that do not exist yet."""
+
+    size: Size
+    count: Annotated[int, Field(ge=1, le=1000)] = 1
+    network: str
+    until: date
+    needs: NeedsEntry = NeedsEntry()
+
+
 class SystemEntry(Strict):
-    """`kasumi_system`; each of its machines is a `MachineEntry`, checked by itself."""
+    """`kasumi_system`; each of its machines is a `MachineEntry`, each reservation a `ReservationEntry`, checked by itself."""
 
     name: Text
     name_en: Text
@@ -303,6 +396,7 @@ class SystemEntry(Strict):
     description: LongText = ""
     demand: DemandEntry | None = None
     machines: dict[str, Any] = {}
+    reservations: dict[str, Any] = {}
 
 
 class SourceEntry(Strict):
@@ -340,12 +434,14 @@ class ServerEntry(Strict):
     replica_group: str = ""
     only_on: list[Id] = []
     not_on: list[Id] = []
+    needs: NeedsEntry = NeedsEntry()
     roles: list[Id] = []
     services: list[ServiceEntry] = []
     source: SourceEntry | None = None
     ssh: SshEntry = SshEntry()
     variables: dict[str, Any] = {}
     depends_on: list[Id] = []
+    running: RunningEntry = RunningEntry()
     example: bool = False
 
 

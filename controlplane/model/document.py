@@ -24,7 +24,8 @@ _ASSESSMENT = TypeAdapter(Assessment)
 def to_data(value: object) -> Any:
     """Turn frozen values into plain dicts, lists and scalars (tuples to lists, enums to their value)."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_data(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        pairs = ((f, getattr(value, f.name)) for f in dataclasses.fields(value))
+        return {f.name: to_data(part) for f, part in pairs if part or not f.metadata.get("left_out_when_empty")}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, dict):

@@ -8,7 +8,9 @@ from datetime import date
 from enum import StrEnum
 
 from controlplane.model.facts import Value
+from controlplane.model.needs import LoadProfile, Needs, Offers
 from controlplane.model.resources import Overcommit, Resources
+from controlplane.model.running import Policy, Running
 
 
 class Disposition(StrEnum):
@@ -25,7 +27,8 @@ class Disposition(StrEnum):
 class Ministry:
     """A tenant. `cost_centre` may be empty; `contact` is a role or an address, never a password.
 
-    `change_windows` hold for its systems that declare none; see `model.window` for the grammar.
+    `change_windows` hold for its systems that declare none; see `model.window` for the grammar. `apart_from`: ministries with
+    whose machines its own may share neither host nor network; it holds both ways.
     """
 
     id: str
@@ -34,6 +37,7 @@ class Ministry:
     cost_centre: str = ""
     contact: str = ""
     change_windows: tuple[str, ...] = ()
+    apart_from: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +141,8 @@ class Server:
     replica_group: str = ""
     only_on: tuple[str, ...] = ()
     not_on: tuple[str, ...] = ()
+    needs: Needs = Needs()
+    running: Running = Running()
     roles: tuple[str, ...] = ()
     services: tuple[Service, ...] = ()
     source: LibvirtSource | None = None
@@ -165,9 +171,23 @@ class WantedMachine:
     replica_group: str = ""
     only_on: tuple[str, ...] = ()
     not_on: tuple[str, ...] = ()
+    needs: Needs = Needs()
     roles: tuple[str, ...] = ()
     services: tuple[Service, ...] = ()
     variables: dict[str, object] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """Room for `count` machines of a system whose demand is confirmed and that do not exist yet, held through the day `until`."""
+
+    id: str
+    system: str
+    size: Resources
+    count: int
+    network: str
+    until: date
+    needs: Needs = Needs()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +250,8 @@ class Host:
     networks: dict[str, str] = field(hash=False)
     pool: StoragePool
     maintenance: bool = False
+    offers: Offers = Offers()
+    running: Running = Running()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,14 +285,15 @@ class Image:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tier:
-    """An availability tier: after the loss of any `host_failures` hosts its machines must still fit on the rest.
+    """An availability tier: after the loss of any `host_failures` of what it `survives` its machines must still fit on the rest.
 
-    `spread_over`: replicas of one group differ in host, rack, power_feed or site.
+    `survives`: host, rack, power_feed or site, lost as a whole. `spread_over`: replicas of one group differ in host, rack, power_feed or site.
     """
 
     id: str
     host_failures: int
     spread_over: str
+    survives: str = "host"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,3 +322,6 @@ class Estate:
     networks: dict[str, Network] = field(hash=False)
     images: dict[str, Image] = field(hash=False)
     tiers: dict[str, Tier] = field(hash=False)
+    load_profiles: dict[str, LoadProfile] = field(default_factory=dict, hash=False)
+    reservations: dict[str, Reservation] = field(default_factory=dict, hash=False)
+    policy: Policy = Policy()

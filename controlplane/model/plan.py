@@ -13,6 +13,9 @@ from controlplane.model.resources import Resources
 
 PLAN_SCHEMA_VERSION = 1
 
+LATER = {"left_out_when_empty": True}
+"""Marks what came to the document after others had been written: left out when empty, so that their digests stay."""
+
 Scalar = str | int | float | bool | None
 Facts = dict[str, Scalar]
 """Flat facts of one entity: field path to value."""
@@ -64,6 +67,19 @@ class PlannedMachine:
     order: int
     reasons: tuple[str, ...]
     derived_from: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedReservation:
+    """Room held for one machine that does not exist yet; `id` is that of the reservation with a number."""
+
+    id: str
+    system: str
+    ministry: str
+    host: str
+    size: Resources
+    until: str
+    """The last day, as in 2027-03-31."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,3 +177,4 @@ class Plan:
     machines: tuple[PlannedMachine, ...]
     servers: tuple[PlannedServer, ...]
     warnings: tuple[str, ...] = ()
+    reservations: tuple[PlannedReservation, ...] = field(default=(), metadata=LATER)

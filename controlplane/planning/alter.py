@@ -8,7 +8,7 @@ from dataclasses import replace
 from ipaddress import IPv4Network
 from math import ceil
 
-from controlplane.model.estate import Host, Ministry, Network, Server, System, WantedMachine
+from controlplane.model.estate import Host, Network, Server, System, WantedMachine
 from controlplane.model.resources import Overcommit, Resources
 from controlplane.planning.believed import believed_host
 from controlplane.planning.demand import demand_of
@@ -112,6 +112,7 @@ def with_ministry_like(inputs: PlanInputs, like: str) -> PlanInputs:
             image="",
             network=network.id + suffix if network.ministry == like else network.id,
             replica_group=draft.replica_group,
+            needs=draft.needs,
         )
     hosts = {
         host.id: replace(
@@ -121,13 +122,19 @@ def with_ministry_like(inputs: PlanInputs, like: str) -> PlanInputs:
     }
     joined = replace(
         estate,
-        ministries={**estate.ministries, name: Ministry(id=name, name=model.name, name_en=f"one more like {model.name_en}")},
+        ministries={**estate.ministries, name: replace(model, id=name, name_en=f"one more like {model.name_en}")},
         systems={**estate.systems, **systems},
         machines={**estate.machines, **machines},
         networks={**estate.networks, **networks},
         hosts=hosts,
     )
     return replace(inputs, estate=joined)
+
+
+def without_reservation(inputs: PlanInputs, reservation: str) -> PlanInputs:
+    """No room is held for it."""
+    left = {name: each for name, each in inputs.estate.reservations.items() if name != reservation}
+    return replace(inputs, estate=replace(inputs.estate, reservations=left))
 
 
 def afresh(inputs: PlanInputs) -> PlanInputs:

@@ -16,12 +16,14 @@ from controlplane.model.plan import (
     PlannedImage,
     PlannedMachine,
     PlannedNetwork,
+    PlannedReservation,
     PlannedSystem,
 )
 from controlplane.model.resources import Resources, total
 from controlplane.planning.believed import believed_warnings
 from controlplane.planning.capacity import HostRoom, rooms_of
 from controlplane.planning.constraints import PlanSoFar
+from controlplane.planning.contention import contention_warnings
 from controlplane.planning.demand import Draft, demand_of
 from controlplane.planning.existing import Existing, existing_machines
 from controlplane.planning.facts import input_facts
@@ -53,12 +55,12 @@ def build_plan(
         raise InfeasiblePlan((), problems)
 
     def start() -> Standing:
-        return stand_existing(PlanSoFar(rooms, estate.networks, drafts), drafts, existing)
+        return stand_existing(PlanSoFar(rooms, estate.networks, (*drafts, *demand.reserved)), drafts, existing)
 
     standing = start()
     if standing.problems:
         raise InfeasiblePlan((), standing.problems)
-    placement = place(standing.to_place, lambda: start().so_far)
+    placement = place((*standing.to_place, *demand.reserved), lambda: start().so_far, estate.policy)
     if placement.unplaced:
         raise InfeasiblePlan(
             tuple(why_unplaced(draft, placement.so_far) for draft in sorted(placement.unplaced, key=lambda draft: draft.id)), ()
@@ -87,7 +89,9 @@ def build_plan(
             *standing.warnings,
             *address_warnings,
             *_room_warnings(rooms),
+            *contention_warnings(rooms, (*drafts, *demand.reserved), placement.so_far.placed()),
         ),
+        reservations=_reservations(demand.reserved, placement.so_far.placed(), estate),
     )
 
 
@@ -96,6 +100,20 @@ def _missing_images(drafts: Sequence[Draft], images: Mapping[str, PlannedImage])
         f"machine {draft.id}: wants image {draft.image}, which is not among the images at hand; declare it or choose another"
         for draft in drafts
         if draft.image and draft.image not in images
+    )
+
+
+def _reservations(reserved: Sequence[Draft], placed: Mapping[str, str], estate: Estate) -> tuple[PlannedReservation, ...]:
+    return tuple(
+        PlannedReservation(
+            id=draft.id,
+            system=draft.system,
+            ministry=draft.ministry,
+            host=placed[draft.id],
+            size=draft.size,
+            until=estate.reservations[draft.id.rpartition("/")[0]].until.isoformat(),
+        )
+        for draft in sorted(reserved, key=lambda draft: draft.id)
     )
 
 

@@ -18,6 +18,8 @@ class HostRoom:
     answers: bool
     error: str
     virtualisation: str
+    architecture: str
+    """As declared, else as observed; empty: nobody knows."""
     physical: Resources
     disk_seen: bool
     promised: Resources
@@ -73,6 +75,7 @@ def _room(host: Host, estate: Estate, observation: Observation, parent: Plan | N
             answers=False,
             error=seen.error if seen is not None and seen.error else "it was not observed",
             virtualisation="",
+            architecture=host.offers.cpu.architecture,
             physical=host.capacity,
             disk_seen=False,
             promised=promised_capacity(host, host.capacity),
@@ -87,6 +90,7 @@ def _room(host: Host, estate: Estate, observation: Observation, parent: Plan | N
         answers=True,
         error="",
         virtualisation=seen.capacity.virtualisation,
+        architecture=host.offers.cpu.architecture or seen.capacity.architecture,
         physical=physical,
         disk_seen=seen.disk_free_gib is not None,
         promised=promised_capacity(host, physical),

@@ -8,17 +8,21 @@ from the largest; of the fewer, deletion leaves the rules.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from controlplane.model.needs import Cpu, Needs
 from controlplane.model.resources import Resources
 from controlplane.planning.capacity import HostRoom, rooms_of
-from controlplane.planning.constraints import Rule
 from controlplane.planning.demand import Draft, demand_of
 from controlplane.planning.existing import existing_machines
 from controlplane.planning.feasibility import Case, feasible
 from controlplane.planning.inputs import PlanInputs
+from controlplane.planning.objections import Rule
 
 _ANY = "(any)"
 _ANY_GRADE = 0
-_GIVEN_UP_FIRST = (Rule.NAME, Rule.CLOSED, Rule.LOSS, Rule.SPREAD, Rule.NETWORK, Rule.ZONE, Rule.PIN, Rule.CAPACITY)
+_GIVEN_UP_FIRST = (
+    Rule.NAME, Rule.CLOSED, Rule.LOSS, Rule.SPREAD, Rule.TOGETHER, Rule.APART, Rule.NETWORK, Rule.ZONE, Rule.CPU, Rule.PIN,
+    Rule.CAPACITY,
+)  # fmt: skip
 """Deletion tries rules in this order, so what is left speaks of room before it speaks of names."""
 _STEPS = 4_000
 _WORK = 40_000
@@ -82,7 +86,8 @@ def minimal_conflict(inputs: PlanInputs, suspects: Sequence[str] = ()) -> Confli
 
 def case_of(inputs: PlanInputs) -> Case:
     """What is to be placed, and what stands and is not moved."""
-    drafts = demand_of(inputs.estate).drafts
+    demand = demand_of(inputs.estate)
+    drafts = demand.drafts
     rooms = rooms_of(inputs.estate, inputs.observation, inputs.parent, frozenset(draft.id for draft in drafts))
     existing, _ = existing_machines(drafts, inputs.estate, inputs.observation, inputs.parent)
     standing = tuple((draft, existing[draft.id].host) for draft in drafts if draft.id in existing and existing[draft.id].in_place)
@@ -90,7 +95,7 @@ def case_of(inputs: PlanInputs) -> Case:
     return Case(
         rooms=rooms,
         networks=inputs.estate.networks,
-        drafts=tuple(draft for draft in drafts if draft.id not in there),
+        drafts=tuple(draft for draft in (*drafts, *demand.reserved) if draft.id not in there),
         standing=standing,
     )
 
@@ -129,6 +134,9 @@ def rules_of(case: Case, draft: Draft) -> list[_Key]:
     said = [Rule.CAPACITY, Rule.ZONE, Rule.NETWORK]
     said += [Rule.SPREAD] if draft.replica_group else []
     said += [Rule.PIN] if draft.only_on or draft.not_on else []
+    said += [Rule.CPU] if draft.needs.cpu != Cpu() else []
+    said += [Rule.TOGETHER] if draft.needs.together else []
+    said += [Rule.APART] if draft.apart_from else []
     said += [Rule.LOSS] if draft.tier.host_failures else []
     said += [Rule.NAME] if any(machine in room.others_by_name for room in case.rooms) else []
     return [(rule, machine) for rule in said]
@@ -157,6 +165,13 @@ def _loosened(draft: Draft, kept: set[_Key]) -> Draft:
         confidentiality=draft.confidentiality if holds(Rule.ZONE) else _ANY_GRADE,
         network=draft.network if holds(Rule.NETWORK) else _ANY,
         replica_group=draft.replica_group if holds(Rule.SPREAD) else "",
+        needs=Needs(
+            network_mbps=draft.needs.network_mbps if holds(Rule.CAPACITY) else 0,
+            iops=draft.needs.iops if holds(Rule.CAPACITY) else 0,
+            cpu=draft.needs.cpu if holds(Rule.CPU) else Cpu(),
+            together=draft.needs.together if holds(Rule.TOGETHER) else (),
+        ),
+        apart_from=draft.apart_from if holds(Rule.APART) else (),
         only_on=draft.only_on if holds(Rule.PIN) else (),
         not_on=draft.not_on if holds(Rule.PIN) else (),
         tier=draft.tier if holds(Rule.LOSS) else replace(draft.tier, host_failures=0),
@@ -219,17 +234,30 @@ def _text(rule: Rule, subject: str, case: Case) -> str:
         return "is in maintenance" if room.answers else f"does not answer ({room.error})"
     draft = next(draft for draft in case.drafts if draft.id == subject)
     size, tier = draft.size, draft.tier
-    lost = "one host" if tier.host_failures == 1 else f"{tier.host_failures} hosts"
+    kind = tier.survives.replace("_", " ")
+    lost = f"one {kind}" if tier.host_failures == 1 else f"{tier.host_failures} {kind}s"
     words = {
-        Rule.CAPACITY: f"needs {size.vcpus} vCPU, {size.memory_mib} MiB, {size.disk_gib} GiB",
+        Rule.CAPACITY: f"needs {size.vcpus} vCPU, {size.memory_mib} MiB, {size.disk_gib} GiB{_more(draft.needs)}",
         Rule.ZONE: f"needs a host of grade {draft.confidentiality}",
         Rule.NETWORK: f"needs a host that carries network {draft.network} for {draft.ministry} at grade {draft.confidentiality}",
         Rule.PIN: _pins(draft),
         Rule.SPREAD: f"stands apart from the other replicas of {draft.replica_group} by {tier.spread_over}",
+        Rule.CPU: f"needs a processor of {_cpu(draft.needs.cpu)}",
+        Rule.TOGETHER: f"stands in one {' and one '.join(f'{domain} with {name}' for domain, name in draft.needs.together)}",
+        Rule.APART: f"shares no host with {', '.join(draft.apart_from)}, from whom {draft.ministry} is kept apart",
         Rule.LOSS: f"must fit elsewhere after the loss of any {lost}, as tier {tier.id} asks",
         Rule.NAME: "may not share a host with another machine of its name",
     }
     return words[rule]
+
+
+def _more(needs: Needs) -> str:
+    amounts = ((needs.network_mbps, "Mbit/s"), (needs.iops, "IOPS"))
+    return "".join(f", {amount} {unit}" for amount, unit in amounts if amount)
+
+
+def _cpu(cpu: Cpu) -> str:
+    return ", ".join(filter(None, (cpu.architecture, cpu.baseline, *cpu.features)))
 
 
 def _pins(draft: Draft) -> str:

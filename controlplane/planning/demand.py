@@ -3,9 +3,21 @@
 First step of planning. Knows nothing of hosts; what cannot be planned at all is a problem, what is left out a warning.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from controlplane.model.estate import Disposition, Estate, LibvirtSource, Server, Service, System, Tier, WantedMachine
+from controlplane.model.estate import (
+    Disposition,
+    Estate,
+    LibvirtSource,
+    Reservation,
+    Server,
+    Service,
+    System,
+    Tier,
+    WantedMachine,
+)
+from controlplane.model.needs import Needs
 from controlplane.model.plan import Method, PlannedServer
 from controlplane.model.resources import Resources
 
@@ -33,6 +45,11 @@ class Draft:
     replica_group: str = ""
     only_on: tuple[str, ...] = ()
     not_on: tuple[str, ...] = ()
+    needs: Needs = Needs()
+    load: tuple[int, ...] = ()
+    """Per cents of its load profile; empty: all its vCPUs count at every hour."""
+    apart_from: tuple[str, ...] = ()
+    """Ministries with whose machines it shares no host."""
     roles: tuple[str, ...] = ()
     services: tuple[Service, ...] = ()
     variables: dict[str, object] = field(default_factory=dict, hash=False)
@@ -45,9 +62,13 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """All drafts by id, what becomes of every server, what is left out, and what stands in the way of any plan."""
+    """All drafts by id, what becomes of every server, what is left out, and what stands in the way of any plan.
+
+    `reserved` are drafts of machines that do not exist yet, for which only room is held.
+    """
 
     drafts: tuple[Draft, ...]
+    reserved: tuple[Draft, ...]
     servers: tuple[PlannedServer, ...]
     warnings: tuple[str, ...]
     problems: tuple[str, ...]
@@ -98,8 +119,40 @@ def demand_of(estate: Estate) -> Demand:
                 reason="; ".join(part for part in (server.reason, note) if part),
             )
         )
-    finished = [_with_image_disk(draft, estate) for _, draft in sorted(drafts.items())]
-    return Demand(drafts=tuple(finished), servers=tuple(servers), warnings=tuple(warnings), problems=tuple(problems))
+    apart = apart_ministries(estate)
+
+    def finished(draft: Draft) -> Draft:
+        return replace(draft, apart_from=apart[draft.ministry]) if draft.ministry in apart else draft
+
+    made = tuple(finished(_with_image_disk(draft, estate)) for _, draft in sorted(drafts.items()))
+    reserved = tuple(finished(draft) for _, each in sorted(estate.reservations.items()) for draft in _reserved(each, estate))
+    return Demand(
+        drafts=made,
+        reserved=reserved,
+        servers=tuple(servers),
+        warnings=tuple(warnings),
+        problems=(*problems, *_shared_networks((*made, *reserved))),
+    )
+
+
+def _reserved(reservation: Reservation, estate: Estate) -> Iterator[Draft]:
+    system = estate.systems[reservation.system]
+    for number in range(1, reservation.count + 1):
+        yield Draft(
+            id=f"{reservation.id}/{number}",
+            system=system.id,
+            ministry=system.ministry,
+            study_class=system.study_class,
+            size=reservation.size,
+            size_reason="as reserved",
+            why=f"reserved by system {system.id} until {reservation.until}",
+            method=Method.IMAGE,
+            network=reservation.network,
+            confidentiality=system.confidentiality,
+            tier=estate.tiers[system.tier],
+            needs=reservation.needs,
+            load=_load(reservation.needs, estate),
+        )
 
 
 def _from_wanted(wanted: WantedMachine, estate: Estate) -> Draft:
@@ -121,6 +174,8 @@ def _from_wanted(wanted: WantedMachine, estate: Estate) -> Draft:
         replica_group=wanted.replica_group,
         only_on=wanted.only_on,
         not_on=wanted.not_on,
+        needs=wanted.needs,
+        load=_load(wanted.needs, estate),
         roles=wanted.roles,
         services=wanted.services,
         variables=wanted.variables,
@@ -158,11 +213,39 @@ def _from_server(server: Server, estate: Estate, system: System) -> tuple[Draft 
         replica_group=server.replica_group,
         only_on=server.only_on,
         not_on=server.not_on,
+        needs=server.needs,
+        load=_load(server.needs, estate),
         roles=server.roles,
         services=server.services,
         variables=server.variables,
     )
     return draft, ""
+
+
+def _load(needs: Needs, estate: Estate) -> tuple[int, ...]:
+    return estate.load_profiles[needs.load].percent if needs.load else ()
+
+
+def apart_ministries(estate: Estate) -> dict[str, tuple[str, ...]]:
+    """Ministry to those it is kept apart from; it holds both ways, whoever states it."""
+    pairs = {(one.id, other) for one in estate.ministries.values() for other in one.apart_from}
+    both = pairs | {(other, one) for one, other in pairs}
+    return {ministry: tuple(sorted(other for one, other in both if one == ministry)) for ministry in {one for one, _ in both}}
+
+
+def _shared_networks(drafts: Iterable[Draft]) -> list[str]:
+    """Networks that carry machines of two ministries that may not share one."""
+    users: dict[str, dict[str, Draft]] = {}
+    for draft in drafts:
+        users.setdefault(draft.network, {}).setdefault(draft.ministry, draft)
+    return [
+        f"network {network}: carries {one.id} of {ministry} and {by_ministry[other].id} of {other}, which are kept apart "
+        "(`apart_from`); give one of them a network of its own"
+        for network, by_ministry in sorted(users.items())
+        for ministry, one in sorted(by_ministry.items())
+        for other in one.apart_from
+        if ministry < other and other in by_ministry
+    ]
 
 
 def _size(server: Server, rehost: bool) -> tuple[Resources, str] | None:

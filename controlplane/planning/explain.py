@@ -9,9 +9,10 @@ from difflib import get_close_matches
 from controlplane.errors import KasumiError
 from controlplane.model.plan import Plan, PlannedMachine, PlannedServer
 from controlplane.model.resources import Resources
-from controlplane.planning.constraints import DIMENSIONS, Objection, PlanSoFar
+from controlplane.planning.constraints import PlanSoFar
 from controlplane.planning.demand import Draft
 from controlplane.planning.inputs import PlanInputs, stand_as_planned
+from controlplane.planning.objections import Objection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,9 +107,8 @@ def _ask_hosts(draft: Draft, so_far: PlanSoFar) -> tuple[HostAnswer, ...]:
 
 
 def _answer(draft: Draft, host: str, chosen: str, so_far: PlanSoFar) -> HostAnswer:
-    free, capacity = so_far.free(host), so_far.capacity(host)
-    size = (draft.size.vcpus, draft.size.memory_mib, draft.size.disk_gib)
-    shares = [((capacity[i] - free[i] + size[i]) / capacity[i], DIMENSIONS[i][0]) for i in range(3) if capacity[i]]
+    counted = zip(so_far.dimensions.all, so_far.free(host), so_far.capacity(host), so_far.size(draft), strict=True)
+    shares = [((most - free + size) / most, dimension.name) for dimension, free, most, size in counted if most]
     full, tightest = max(shares, default=(0.0, "nothing"))
     return HostAnswer(
         host=host,

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 from controlplane.model.document import to_data
 from controlplane.model.estate import Estate, Host, LibvirtSource, Network, Server, Service, System, WantedMachine
+from controlplane.model.needs import Cpu
 from controlplane.model.observed import HostObservation, Observation
 from controlplane.model.plan import Facts, Plan, PlannedImage, Scalar
 from controlplane.model.resources import Resources
 from controlplane.planning.capacity import physical_capacity
+from controlplane.planning.demand import apart_ministries
 
 ANSWERS = "answers"
 BELIEVED = "believed"
@@ -37,14 +39,19 @@ def input_facts(
 ) -> dict[str, Facts]:
     """Flat facts per entity: `estate`, and `KIND/ID` of each server, machine, system, host, network, image and tier."""
     facts: dict[str, Facts] = {"estate": _estate_facts(estate, authorized_keys)}
-    facts |= {f"server/{server.id}": _server_facts(server) for server in estate.servers.values()}
-    facts |= {f"machine/{machine.id}": _machine_facts(machine) for machine in estate.machines.values()}
-    facts |= {f"system/{system.id}": _system_facts(system) for system in estate.systems.values()}
+    facts |= {f"server/{server.id}": _server_facts(server, estate) for server in estate.servers.values()}
+    facts |= {f"machine/{machine.id}": _machine_facts(machine, estate) for machine in estate.machines.values()}
+    apart = apart_ministries(estate)
+    facts |= {f"system/{system.id}": _system_facts(system, apart.get(system.ministry, ())) for system in estate.systems.values()}
     facts |= {f"host/{host.id}": _host_facts(host, observation.hosts.get(host.id)) for host in estate.hosts.values()}
     facts |= {f"network/{network.id}": _network_facts(network) for network in estate.networks.values()}
     facts |= {f"image/{image.id}": _image_facts(image, estate.images[image.id].min_disk_gib) for image in images.values()}
     facts |= {
-        f"tier/{tier.id}": {"host_failures": tier.host_failures, "spread_over": tier.spread_over}
+        f"tier/{tier.id}": {
+            "host_failures": tier.host_failures,
+            "spread_over": tier.spread_over,
+            **({"survives": tier.survives} if tier.survives != "host" else {}),
+        }
         for tier in estate.tiers.values()
     }
     return {entity: dict(sorted(facts[entity].items())) for entity in sorted(facts)}
@@ -105,7 +112,7 @@ def _estate_facts(estate: Estate, authorized_keys: tuple[str, ...]) -> Facts:
     }
 
 
-def _server_facts(server: Server) -> Facts:
+def _server_facts(server: Server, estate: Estate) -> Facts:
     facts: Facts = {
         "system": server.system,
         "disposition": server.disposition.value,
@@ -118,12 +125,12 @@ def _server_facts(server: Server) -> Facts:
         **(_size_facts("size", server.size) if server.size is not None else {}),
         **(_size_facts("target", server.target) if server.target is not None else {}),
         **_source_facts(server.source),
-        **_pin_facts(server),
+        **_asked_facts(server, estate),
     }
     return facts | _content_facts(server.roles, server.services, server.variables)
 
 
-def _machine_facts(machine: WantedMachine) -> Facts:
+def _machine_facts(machine: WantedMachine, estate: Estate) -> Facts:
     facts: Facts = {
         "system": machine.system,
         "image": machine.image,
@@ -131,24 +138,38 @@ def _machine_facts(machine: WantedMachine) -> Facts:
         "address": machine.address,
         "replica_group": machine.replica_group,
         **_size_facts("size", machine.size),
-        **_pin_facts(machine),
+        **_asked_facts(machine, estate),
     }
     return facts | _content_facts(machine.roles, machine.services, machine.variables)
 
 
-def _pin_facts(asked: Server | WantedMachine) -> Facts:
-    """Only where something is stated, so that plans made before these words existed stay fresh."""
-    stated: Facts = {"only_on": ", ".join(asked.only_on), "not_on": ", ".join(asked.not_on)}
+def _asked_facts(asked: Server | WantedMachine, estate: Estate) -> Facts:
+    """Pins and needs, and only where something is stated, so that plans made before these words existed stay fresh."""
+    needs = asked.needs
+    stated: Facts = {
+        "only_on": ", ".join(asked.only_on),
+        "not_on": ", ".join(asked.not_on),
+        "needs.network_mbps": needs.network_mbps,
+        "needs.iops": needs.iops,
+        "needs.load": " ".join(map(str, estate.load_profiles[needs.load].percent)) if needs.load else "",
+        "needs.cpu": _cpu_fact(needs.cpu),
+        "needs.together": ", ".join(f"{domain} {name}" for domain, name in needs.together),
+    }
     return {name: value for name, value in stated.items() if value}
 
 
-def _system_facts(system: System) -> Facts:
+def _cpu_fact(cpu: Cpu) -> str:
+    return " ".join(filter(None, (cpu.architecture, cpu.baseline, *cpu.features)))
+
+
+def _system_facts(system: System, apart_from: tuple[str, ...]) -> Facts:
     return {
         "ministry": system.ministry,
         "study_class": system.study_class,
         "confidentiality": system.confidentiality,
         "tier": system.tier,
         "status": system.status,
+        **({"apart_from": ", ".join(apart_from)} if apart_from else {}),
     }
 
 
@@ -167,6 +188,7 @@ def _host_facts(host: Host, seen: HostObservation | None) -> Facts:
         "overcommit.disk": host.overcommit.disk,
         **_size_facts("capacity", host.capacity),
         **_size_facts("reserved", host.reserved),
+        **_offer_facts(host),
         **{f"network.{network}": bridge for network, bridge in host.networks.items()},
     }
     if seen is None or not seen.reachable or seen.capacity is None:
@@ -179,6 +201,16 @@ def _host_facts(host: Host, seen: HostObservation | None) -> Facts:
         **_size_facts("observed", physical_capacity(host, seen.capacity, seen.disk_free_gib)),
         **_size_facts("foreign", seen.capacity.used_by_foreign),
     }
+
+
+def _offer_facts(host: Host) -> Facts:
+    offers = host.offers
+    stated: Facts = {
+        "offers.network_mbps": offers.network_mbps,
+        "offers.iops": offers.iops,
+        "offers.cpu": _cpu_fact(offers.cpu),
+    }
+    return {name: value for name, value in stated.items() if value}
 
 
 def _network_facts(network: Network) -> Facts:

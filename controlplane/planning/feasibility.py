@@ -7,14 +7,15 @@ answer says when it is none. Work is bounded by steps, never by a clock.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from operator import add, le, sub
 
 from controlplane.model.estate import Network
 from controlplane.planning.capacity import HostRoom
-from controlplane.planning.constraints import PlanSoFar, as_tuple, domain_of
+from controlplane.planning.company import domain_of, group_of
+from controlplane.planning.constraints import PlanSoFar
 from controlplane.planning.demand import Draft
+from controlplane.planning.dimensions import Amount
 from controlplane.planning.placement import place
-
-_Vector = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +45,10 @@ class _Search:
         self._unknown = False
         so_far = self.fresh()
         self._hosts = so_far.hosts
+        self._counted = len(so_far.dimensions.all)
         self._rooms = {room.host.id: room for room in case.rooms}
         self._free = {host: so_far.free(host) for host in self._hosts}
-        self._size = {draft.id: as_tuple(draft.size) for draft in self._all()}
+        self._size = {draft.id: so_far.size(draft) for draft in self._all()}
         self._open = {draft.id: so_far.eligible(draft) for draft in self._all()}
         self._allowed = {
             draft.id: tuple(host for host in self._open[draft.id] if draft.id not in self._rooms[host].others_by_name)
@@ -75,8 +77,8 @@ class _Search:
             inside = [draft for draft in self._case.drafts if set(self._allowed[draft.id]) <= set(hosts)]
             if self._exceeds(inside, hosts):
                 return True
-            for level, lost in self._losses():
-                protected = [draft for draft in inside if draft.tier.host_failures >= level]
+            for loss, lost in self._losses():
+                protected = [draft for draft in inside if self._concerned(draft, loss)]
                 if protected and self._exceeds(protected, [host for host in hosts if host not in lost]):
                     return True
         return False
@@ -84,7 +86,7 @@ class _Search:
     def _exceeds(self, drafts: Sequence[Draft], hosts: Sequence[str]) -> bool:
         return any(
             sum(self._size[draft.id][i] for draft in drafts) > sum(max(0, self._free[host][i]) for host in hosts)
-            for i in range(3)
+            for i in range(self._counted)
         )
 
     def _too_many_replicas(self) -> bool:
@@ -94,7 +96,7 @@ class _Search:
                 groups.setdefault((draft.system, draft.replica_group), []).append(draft)
         for group, members in groups.items():
             for over in ("host", members[0].tier.spread_over):
-                taken = {self._domain(host, over) for draft, host in self._case.standing if _group(draft) == group}
+                taken = {self._domain(host, over) for draft, host in self._case.standing if group_of(draft) == group}
                 left = {self._domain(host, over) for draft in members for host in self._allowed[draft.id]} - taken
                 if len(members) > len(left):
                     return True
@@ -107,9 +109,9 @@ class _Search:
             return True
         return None if self._unknown else False
 
-    def _try(self, drafts: Sequence[Draft], free: dict[str, _Vector]) -> bool:
+    def _try(self, drafts: Sequence[Draft], free: dict[str, Amount]) -> bool:
         if not drafts:
-            return all(self._survives(level, lost, free) for level, lost in self._losses())
+            return all(self._survives(loss, lost, free) for loss, lost in self._losses())
         draft, rest = drafts[0], drafts[1:]
         for host in sorted(self._allowed[draft.id], key=lambda host: (free[host], host)):
             if not self._spend():
@@ -125,45 +127,75 @@ class _Search:
         return False
 
     def _crowded(self, draft: Draft, host: str) -> bool:
-        group = _group(draft)
-        if group is None:
-            return False
-        over = draft.tier.spread_over
-        others = [self._where[each.id] for each in self._all() if _group(each) == group and each.id in self._where]
-        return any(self._domain(host, "host") == self._domain(other, "host") or self._domain(host, over) == self._domain(other, over)
-                   for other in others)  # fmt: skip
+        """True when the company there is wrong: replicas too near, companions elsewhere, ministries that share no host."""
+        placed = [(each, self._where[each.id]) for each in self._all() if each.id in self._where and each.id != draft.id]
+        return any(self._disagree(draft, host, each, there) for each, there in placed)
 
-    def _losses(self) -> Iterator[tuple[int, frozenset[str]]]:
-        """Level and lost hosts, silent ones counted as lost already."""
-        silent = frozenset(host for host, room in self._rooms.items() if not room.answers)
-        answering = [host for host in self._hosts if host not in silent]
-        for level in sorted({draft.tier.host_failures for draft in self._all()} - {0}):
-            for lost in combinations(answering, min(max(0, level - len(silent)), len(answering))):
-                yield level, silent | frozenset(lost)
+    def _disagree(self, one: Draft, host: str, other: Draft, there: str) -> bool:
+        if group_of(one) is not None and group_of(one) == group_of(other):
+            over = one.tier.spread_over
+            if host == there or self._domain(host, over) == self._domain(there, over):
+                return True
+        if one.system == other.system:
+            for over, name in set(one.needs.together) & set(other.needs.together):
+                if name and self._domain(host, over) != self._domain(there, over):
+                    return True
+        return host == there and self._apart(one, other)
 
-    def _survives(self, level: int, lost: frozenset[str], free: Mapping[str, _Vector]) -> bool:
+    @staticmethod
+    def _apart(one: Draft, other: Draft) -> bool:
+        return other.ministry in one.apart_from and bool(other.apart_from)
+
+    def _losses(self) -> Iterator[tuple[tuple[str, int], frozenset[str]]]:
+        """What a tier survives and how often, and lost hosts; domains with a silent host count as lost already."""
+        for over, level in sorted({(draft.tier.survives, draft.tier.host_failures) for draft in self._all()}):
+            if level == 0:
+                continue
+            domains: dict[tuple[str, ...], list[str]] = {}
+            for host in self._hosts:
+                domains.setdefault(self._domain(host, over), []).append(host)
+            gone = [domain for domain, hosts in domains.items() if not all(self._rooms[host].answers for host in hosts)]
+            there = [domain for domain in domains if domain not in gone]
+            for lost in combinations(there, min(max(0, level - len(gone)), len(there))):
+                yield (over, level), frozenset(host for domain in (*gone, *lost) for host in domains[domain])
+
+    @staticmethod
+    def _concerned(draft: Draft, loss: tuple[str, int]) -> bool:
+        over, level = loss
+        return draft.tier.host_failures >= level and (over == "host" or draft.tier.survives in {over, "site"})
+
+    def _survives(self, loss: tuple[str, int], lost: frozenset[str], free: Mapping[str, Amount]) -> bool:
         """Losses that what stands cannot survive by itself are nobody's fault here, unless a new machine is on a lost host."""
-        moving = [d for d in self._all() if d.tier.host_failures >= level and self._where[d.id] in lost]
-        if self._replaced(moving, {host: free[host] for host in self._hosts if host not in lost}):
+        moving = [d for d in self._all() if self._concerned(d, loss) and self._where[d.id] in lost]
+        there: dict[str, list[Draft]] = {}
+        for draft in self._all():
+            if draft.apart_from and self._where[draft.id] not in lost:
+                there.setdefault(self._where[draft.id], []).append(draft)
+        if self._replaced(moving, {host: free[host] for host in self._hosts if host not in lost}, there):
             return True
         new = {draft.id for draft in self._case.drafts}
         if any(draft.id in new for draft in moving):
             return False
         room = {host: self._free[host] for host in self._hosts if host not in lost}
-        return not self._replaced(moving, room)
+        stood = {host: [draft for draft in drafts if draft.id not in new] for host, drafts in there.items()}
+        return not self._replaced(moving, room, stood)
 
-    def _replaced(self, drafts: Sequence[Draft], free: dict[str, _Vector]) -> bool:
+    def _replaced(self, drafts: Sequence[Draft], free: dict[str, Amount], there: dict[str, list[Draft]]) -> bool:
         if not drafts:
             return True
         draft, rest = drafts[0], drafts[1:]
         for host in self._open[draft.id]:
             if host not in free or not _fits(self._size[draft.id], free[host]):
                 continue
+            if draft.apart_from and any(self._apart(draft, other) for other in there.get(host, ())):
+                continue
             if not self._spend():
                 return False
             free[host] = _minus(free[host], self._size[draft.id])
-            if self._replaced(rest, free):
+            there.setdefault(host, []).append(draft)
+            if self._replaced(rest, free, there):
                 return True
+            there[host].pop()
             free[host] = _plus(free[host], self._size[draft.id])
         return False
 
@@ -179,17 +211,13 @@ class _Search:
         return domain_of(self._rooms[host].host, over)
 
 
-def _group(draft: Draft) -> tuple[str, str] | None:
-    return (draft.system, draft.replica_group) if draft.replica_group else None
+def _fits(size: Amount, free: Amount) -> bool:
+    return all(map(le, size, free))
 
 
-def _fits(size: _Vector, free: _Vector) -> bool:
-    return size[0] <= free[0] and size[1] <= free[1] and size[2] <= free[2]
+def _minus(one: Amount, other: Amount) -> Amount:
+    return tuple(map(sub, one, other))
 
 
-def _minus(one: _Vector, other: _Vector) -> _Vector:
-    return (one[0] - other[0], one[1] - other[1], one[2] - other[2])
-
-
-def _plus(one: _Vector, other: _Vector) -> _Vector:
-    return (one[0] + other[0], one[1] + other[1], one[2] + other[2])
+def _plus(one: Amount, other: Amount) -> Amount:
+    return tuple(map(add, one, other))

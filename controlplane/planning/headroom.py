@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from controlplane.model.estate import Estate, Tier
 from controlplane.model.plan import Method, Plan
 from controlplane.model.resources import Resources
-from controlplane.planning.constraints import Objection, PlanSoFar, Rule
+from controlplane.planning.constraints import PlanSoFar
 from controlplane.planning.demand import Draft
+from controlplane.planning.dimensions import Amount
 from controlplane.planning.inputs import PlanInputs, stand_as_planned
+from controlplane.planning.objections import Objection, Rule
 
 ANY_NETWORK = "(any)"
 """Stands for a network that every host carries: the question then leaves networks out."""
@@ -62,12 +64,12 @@ def shape_draft(
 
 
 def headroom(shape: Draft, plan: Plan, inputs: PlanInputs) -> Headroom:
-    """Count how many of `shape` fit beside everything the plan holds. Its replica group is left out: they are no replicas."""
-    shape = replace(shape, replica_group="")
+    """Count how many of `shape` fit beside everything the plan holds. Its groups are left out: they are no replicas."""
+    shape = replace(shape, replica_group="", needs=replace(shape.needs, together=()))
     asked = _with_any_network(inputs) if shape.network == ANY_NETWORK else inputs
     empty, _ = stand_as_planned(asked, plan, (shape,))
     eligible = empty.eligible(shape)
-    bound = sum(_by_room(shape.size, empty.free(host)) for host in eligible)
+    bound = sum(_by_room(empty.size(shape), empty.free(host)) for host in eligible)
     copies = tuple(replace(shape, id=f"(one more {number})") for number in range(min(bound, MOST) + 1))
     alone = _each_alone(copies, _fresh(asked, plan, copies), eligible)
     fits, filled = -1, empty
@@ -138,15 +140,14 @@ def _by_id(so_far: PlanSoFar, host: str) -> tuple[object, ...]:
 
 def _emptiest(so_far: PlanSoFar, host: str) -> tuple[object, ...]:
     free, capacity = so_far.free(host), so_far.capacity(host)
-    return (-min(free[i] / capacity[i] for i in range(3) if capacity[i]) if any(capacity) else 0.0, host)
+    return (-min((part / most for part, most in zip(free, capacity, strict=True) if most), default=0.0), host)
 
 
 _ORDERS = (_emptiest, _by_id)
 
 
-def _by_room(size: Resources, free: tuple[int, int, int]) -> int:
-    wanted = (size.vcpus, size.memory_mib, size.disk_gib)
-    return max(0, min((free[i] // wanted[i] for i in range(3) if wanted[i]), default=0))
+def _by_room(wanted: Amount, free: Amount) -> int:
+    return max(0, min((left // part for left, part in zip(free, wanted, strict=True) if part), default=0))
 
 
 def _with_any_network(inputs: PlanInputs) -> PlanInputs:

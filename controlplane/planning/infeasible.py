@@ -4,17 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from controlplane.errors import KasumiError
-from controlplane.planning.constraints import Objection, PlanSoFar, Rule
+from controlplane.planning.constraints import PlanSoFar
 from controlplane.planning.demand import Draft
+from controlplane.planning.objections import Objection, Rule
 
 _MOVES = {
     Rule.CLOSED: "bring back hosts that are closed",
     Rule.ZONE: "add the grade to the `confidentiality` of a host",
     Rule.NETWORK: "carry the network to a host or choose another network",
     Rule.PIN: "loosen `only_on` or `not_on` of the machine",
+    Rule.CPU: "state the processor of a host (`offers.cpu`), add one that has it, or ask for less in `needs.cpu`",
     Rule.NAME: "remove or rename the other machine of this name",
     Rule.CAPACITY: "add a host, raise its capacity or overcommit, or plan a smaller size",
     Rule.SPREAD: "add a host in another failure domain, or loosen `spread_over` of the tier",
+    Rule.TOGETHER: "make room where the others of its group stand, or loosen `needs.together`",
+    Rule.APART: "add a host for one of the ministries that are kept apart",
     Rule.LOSS: "add a host for the failures that the tier must survive, or lower its `host_failures`",
 }
 

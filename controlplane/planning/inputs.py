@@ -30,14 +30,17 @@ class PlanInputs:
 def stand_as_planned(inputs: PlanInputs, plan: Plan, more: tuple[Draft, ...] = ()) -> tuple[PlanSoFar, dict[str, Draft]]:
     """A plan so far in which everything that is asked for stands where a finished plan put it, and its drafts by id.
 
-    `more` are drafts that may be placed beside them. A machine that the plan does not have, or has on a host that is gone, is
-    left out.
+    Room that the plan holds for what is reserved is taken too. `more` are drafts that may be placed beside them. A machine that
+    the plan does not have, or has on a host that is gone, is left out.
     """
-    drafts = {draft.id: draft for draft in demand_of(inputs.estate).drafts}
+    demand = demand_of(inputs.estate)
+    drafts = {draft.id: draft for draft in demand.drafts}
     rooms = rooms_of(inputs.estate, inputs.observation, inputs.parent, frozenset(drafts))
-    so_far = PlanSoFar(rooms, inputs.estate.networks, (*drafts.values(), *more))
-    for machine in plan.machines:
-        if machine.id in drafts and machine.host in inputs.estate.hosts:
-            so_far.force(drafts[machine.id], machine.host)
+    so_far = PlanSoFar(rooms, inputs.estate.networks, (*demand.drafts, *demand.reserved, *more))
+    asked = drafts | {draft.id: draft for draft in demand.reserved}
+    standing = {each.id: each.host for each in plan.machines} | {each.id: each.host for each in plan.reservations}
+    for name, host in standing.items():
+        if name in asked and host in inputs.estate.hosts:
+            so_far.force(asked[name], host)
     so_far.settle()
     return so_far, drafts

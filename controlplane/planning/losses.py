@@ -1,27 +1,30 @@
 """Surviving the loss of hosts (N+1): for every loss a tier must survive, a standing proof that its machines fit elsewhere.
 
-A loss is a set of hosts. A tier with `host_failures` k survives when, for every set of k hosts, its machines on them can
-all be re-placed at once on the other open hosts that hold their grade and network, within what those may promise, while
-all other machines stay where they are. Replicas then avoid each other's hosts where there is room, but capacity is never
-given up for it. Hosts that do not answer count as lost already: with u of them, the sets are those u and any k - u others.
+A loss is a set of hosts. A tier with `host_failures` k survives when, for every set of k hosts (or racks, power feeds, sites,
+as it `survives`), its machines on them can all be re-placed at once on the other open hosts of their zone, within what those may
+promise and apart from ministries that share no host with theirs, while all other machines stay where they are. Replicas then
+avoid each other's hosts where there is room, and groups are not kept together: capacity is never given up for either. What holds a
+host that does not answer counts as lost already: with u of them, the sets are those u and any k - u others.
 
 The proof kept for a loss is an assignment of its machines (largest first, to the most roomy host; else to the tightest).
 It is sound, as it is an assignment; it may miss one, so a crowded plan can be refused that a search would allow. A machine
 added to a host asks only the losses of that host and those whose proof wants the room it takes there.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from operator import add, le, sub
 
 import numpy as np
 from numpy.typing import NDArray
 
 from controlplane.planning.capacity import HostRoom
+from controlplane.planning.company import Company, Ints, domain_of, group_of
 from controlplane.planning.demand import Draft
+from controlplane.planning.dimensions import Amount
 
-Amount = tuple[int, int, int]
-Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -35,30 +38,35 @@ class Stand:
     capacity: Ints
     roominess: NDArray[np.float64]
     sizes: Mapping[str, Amount]
-    eligible: Mapping[str, Ints]
-    groups: Mapping[str, tuple[str, str] | None]
+    eligible: Mapping[str, Flags]
     shares: Mapping[str, float]
     """Largest share of the largest host that a machine takes in any dimension."""
     on: Sequence[Mapping[str, None]]
     """The machines on each host."""
-    members: Mapping[tuple[str, str], Mapping[str, int]]
+    company: Company
+
+    def fitting(self, machine: str) -> Flags:
+        """For each host whether it is eligible and has room for the machine."""
+        fits = self.eligible[machine].copy()
+        for dimension, part in enumerate(self.sizes[machine]):
+            fits &= self.free[:, dimension] >= part
+        return fits
 
     def change(self, host: int, amount: Amount, sign: int) -> None:
         """Take an amount from what is free on a host, or give it back."""
         free, capacity = self.free[host], self.capacity[host]
-        free += (sign * amount[0], sign * amount[1], sign * amount[2])
+        free += [sign * part for part in amount]
         self.roominess[host] = share_left(free.tolist(), capacity.tolist())
 
 
 def amount_of(row: Ints) -> Amount:
     """A row of an array as plain numbers, which are quicker one by one."""
-    vcpus, memory, disk = row.tolist()
-    return (vcpus, memory, disk)
+    return tuple(row.tolist())
 
 
 def share_left(free: Sequence[int], capacity: Sequence[int]) -> float:
     """The least share that is free over the dimensions."""
-    return min(free[0] / (capacity[0] or 1), free[1] / (capacity[1] or 1), free[2] / (capacity[2] or 1))
+    return min([part / (most or 1) for part, most in zip(free, capacity, strict=True)])
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -75,10 +83,11 @@ class Proof:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Loss:
-    """One set of hosts that may be lost together. `broken`: it cannot be survived by what stands already."""
+    """Hosts that may be lost together: so many failures of what is `over`. `broken`: what stands already cannot survive it."""
 
     lost: frozenset[int]
     text: str
+    over: str
     failures: int
     broken: bool = False
     proof: Proof = field(default_factory=Proof)
@@ -89,14 +98,16 @@ class Losses:
 
     def __init__(self, rooms: Sequence[HostRoom], drafts: Sequence[Draft], stand: Stand) -> None:
         self._stand = stand
-        self._levels = {draft.id: draft.tier.host_failures for draft in drafts}
+        self._drafts = {draft.id: draft for draft in drafts}
+        self._tiers = {draft.id: (draft.tier.survives, draft.tier.host_failures) for draft in drafts}
         self._losses = _losses_for(rooms, drafts)
         self._of_host: list[list[int]] = [[] for _ in rooms]
         for number, loss in enumerate(self._losses):
             for host in loss.lost:
                 self._of_host[host].append(number)
         self._takers: list[set[int]] = [set() for _ in rooms]
-        self._most_taken: list[Amount] = [(0, 0, 0)] * len(rooms)
+        self._nothing: Amount = (0,) * stand.free.shape[1]
+        self._most_taken: list[Amount] = [self._nothing] * len(rooms)
         """At least what any proof takes on each host; lowered only when it stands in the way."""
         self.replaced: list[tuple[int, Proof]] = []
         """Proofs that were replaced, latest last; whoever restores a plan gives them back."""
@@ -126,7 +137,8 @@ class Losses:
             loss = self._losses[number]
             proof, stranded = self._proof_with(machine, host, loss)
             if proof is None:
-                yield loss.text, f"{loss.failures} host failure{'s' if loss.failures > 1 else ''}", stranded
+                failed = "power feed" if loss.over == "power_feed" else loss.over
+                yield loss.text, f"{loss.failures} {failed} failure{'s' if loss.failures > 1 else ''}", stranded
 
     def forget(self, machine: str, host: int) -> None:
         """The machine was taken off its host."""
@@ -147,14 +159,26 @@ class Losses:
 
     def _touched(self, machine: str, host: int) -> list[int]:
         """Losses whose proof the machine on this host may upset."""
-        level = self._levels[machine]
-        touched = [number for number in self._of_host[host] if level >= self._losses[number].failures]
+        touched = [number for number in self._of_host[host] if self._concerns(self._losses[number], machine)]
         free = amount_of(self._stand.free[host])
         if not _fits(self._most_taken[host], free):
             taken = {number: self._losses[number].proof.taken[host] for number in sorted(self._takers[host])}
-            self._most_taken[host] = _most(taken.values())
+            self._most_taken[host] = _most(self._nothing, *taken.values())
             touched += [number for number, amount in taken.items() if not _fits(amount, free)]
+        avoided = self._drafts[machine].apart_from
+        if avoided:
+            touched += [number for number in sorted(self._takers[host]) if self._brings(number, host, avoided)]
         return touched
+
+    def _concerns(self, loss: Loss, machine: str) -> bool:
+        """True when the machine's tier must survive the loss: what survives a site survives all in it, and all survive a host."""
+        survives, failures = self._tiers[machine]
+        return failures >= loss.failures and (loss.over in {"host", survives} or survives == "site")
+
+    def _brings(self, number: int, host: int, ministries: Sequence[str]) -> bool:
+        """True when the proof would put a machine of such a ministry on the host."""
+        target = self._losses[number].proof.target
+        return any(to == host and self._drafts[other].ministry in ministries for other, to in target.items())
 
     def _proof_with(self, machine: str, host: int, loss: Loss) -> tuple[Proof | None, str]:
         if host in loss.lost:
@@ -176,12 +200,12 @@ class Losses:
         loss.proof = proof
         for host, amount in proof.taken.items():
             self._takers[host].add(number)
-            self._most_taken[host] = _most((self._most_taken[host], amount))
+            self._most_taken[host] = _most(self._most_taken[host], amount)
 
     def _prove(self, loss: Loss) -> tuple[Proof | None, str]:
         """A proof, or None and the machine that fits nowhere."""
         stand = self._stand
-        moving = [machine for host in loss.lost for machine in stand.on[host] if self._levels[machine] >= loss.failures]
+        moving = [machine for host in loss.lost for machine in stand.on[host] if self._concerns(loss, machine)]
         moving.sort(key=lambda machine: (-stand.shares[machine], machine))
         stranded = ""
         for roomy in (True, False):
@@ -197,64 +221,72 @@ class Losses:
 
         The last, since placement opens hosts from the first: proofs are then seldom upset.
         """
-        stand, size, eligible = self._stand, self._stand.sizes[machine], self._stand.eligible[machine]
-        left = stand.roominess[eligible]
-        fits: NDArray[np.bool_] = np.asarray((stand.free[eligible] >= size).all(axis=1))
-        for host in (*loss.lost, *proof.taken):
-            at = int(np.searchsorted(eligible, host))
-            if at == len(eligible) or eligible[at] != host:
-                continue
-            free = _minus(amount_of(stand.free[host]), proof.taken.get(host, (0, 0, 0)))
-            fits[at] = host not in loss.lost and _fits(size, free)
-            left[at] = share_left(free, stand.capacity[host].tolist())
+        stand, size, draft = self._stand, self._stand.sizes[machine], self._drafts[machine]
+        fits, left = stand.fitting(machine), stand.roominess.copy()
+        if draft.apart_from:
+            fits &= ~stand.company.present[:, stand.company.avoided(draft)].any(axis=1)
+        for host, taken in proof.taken.items():
+            free = _minus(amount_of(stand.free[host]), taken)
+            left[host] = share_left(free, stand.capacity[host].tolist())
+            fits[host] = fits[host] and _fits(size, free)
+            if draft.apart_from and fits[host]:
+                fits[host] = not any(
+                    to == host and self._drafts[m].ministry in draft.apart_from for m, to in proof.target.items()
+                )
+        fits[list(loss.lost)] = False
         found = np.flatnonzero(fits)
         if len(found) == 0:
             return False
-        group = stand.groups[machine]
+        group = group_of(draft)
         if group is not None:
-            avoided = self._hosts_of_group(machine, group, proof, loss)
-            apart = found[~np.isin(eligible[found], avoided)] if avoided else found
+            replicas = self._hosts_of_group(machine, group, proof, loss)
+            apart = found
+            for other in replicas:
+                apart = apart[apart != other]
             found = apart if len(apart) else found
         rank = left[found] if roomy else -left[found]
-        host = int(eligible[found[len(found) - 1 - int(rank[::-1].argmax())]])
+        host = int(found[len(found) - 1 - int(rank[::-1].argmax())])
         proof.target[machine] = host
-        proof.taken[host] = _plus(proof.taken.get(host, (0, 0, 0)), size)
+        proof.taken[host] = _plus(proof.taken.get(host, self._nothing), size)
         return True
 
     def _hosts_of_group(self, machine: str, group: tuple[str, str], proof: Proof, loss: Loss) -> list[int]:
         """Hosts that hold, or would take, another replica of the same group."""
-        members = self._stand.members.get(group, {})
+        members = self._stand.company.replicas.get(group, {})
         return [proof.target.get(other, -1) if host in loss.lost else host for other, host in members.items() if other != machine]
 
 
 def _losses_for(rooms: Sequence[HostRoom], drafts: Sequence[Draft]) -> list[Loss]:
-    gone = [number for number, room in enumerate(rooms) if not room.answers]
-    there = [number for number, room in enumerate(rooms) if room.answers]
-    levels = sorted({draft.tier.host_failures for draft in drafts if draft.tier.host_failures > 0})
+    levels = sorted({(draft.tier.survives, draft.tier.host_failures) for draft in drafts if draft.tier.host_failures > 0})
     losses: list[Loss] = []
-    for level in levels:
-        further = min(max(0, level - len(gone)), len(there))
-        for lost in combinations(there, further):
-            hosts = sorted((*gone, *lost))
-            text = " and ".join(sorted(rooms[host].host.id for host in hosts))
-            losses.append(Loss(lost=frozenset(hosts), text=text, failures=level))
+    for over, level in levels:
+        domains: dict[tuple[str, ...], list[int]] = {}
+        for number, room in enumerate(rooms):
+            domains.setdefault(domain_of(room.host, over), []).append(number)
+        gone = [domain for domain, hosts in domains.items() if not all(rooms[host].answers for host in hosts)]
+        there = [domain for domain in domains if domain not in gone]
+        for lost in combinations(there, min(max(0, level - len(gone)), len(there))):
+            hosts = [host for domain in (*gone, *lost) for host in domains[domain]]
+            names = sorted(_domain_name(domain, over) for domain in (*gone, *lost))
+            losses.append(Loss(lost=frozenset(hosts), text=" and ".join(names), over=over, failures=level))
     return losses
 
 
+def _domain_name(domain: tuple[str, ...], over: str) -> str:
+    return domain[-1] if over == "host" else f"{over.replace('_', ' ')} {'/'.join(domain)}"
+
+
 def _fits(size: Amount, room: Amount) -> bool:
-    return size[0] <= room[0] and size[1] <= room[1] and size[2] <= room[2]
+    return all(map(le, size, room))
 
 
-def _most(amounts: Iterable[Amount]) -> Amount:
-    most = (0, 0, 0)
-    for amount in amounts:
-        most = (max(most[0], amount[0]), max(most[1], amount[1]), max(most[2], amount[2]))
-    return most
+def _most(*amounts: Amount) -> Amount:
+    return tuple(map(max, *amounts)) if len(amounts) > 1 else amounts[0]
 
 
 def _plus(one: Amount, other: Amount) -> Amount:
-    return (one[0] + other[0], one[1] + other[1], one[2] + other[2])
+    return tuple(map(add, one, other))
 
 
 def _minus(one: Amount, other: Amount) -> Amount:
-    return (one[0] - other[0], one[1] - other[1], one[2] - other[2])
+    return tuple(map(sub, one, other))

@@ -146,10 +146,14 @@ def _host_reason(draft: Draft, so_far: PlanSoFar, existing: Mapping[str, Existin
     )
     if draft.replica_group:
         reason += f"; apart from the other replicas of {draft.replica_group} by {draft.tier.spread_over}"
+    for domain, name in draft.needs.together:
+        reason += f"; in one {domain.replace('_', ' ')} with the others of {name}"
+    if draft.apart_from:
+        reason += f"; no host shared with {', '.join(draft.apart_from)}"
     if draft.tier.host_failures:
-        failures = draft.tier.host_failures
+        failures, lost = draft.tier.host_failures, draft.tier.survives.replace("_", " ")
         reason += (
-            f"; fits elsewhere after the loss of any {failures if failures > 1 else 'one'} host{'s' if failures > 1 else ''}"
+            f"; fits elsewhere after the loss of any {failures if failures > 1 else 'one'} {lost}{'s' if failures > 1 else ''}"
         )
     return reason
 

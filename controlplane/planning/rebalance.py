@@ -87,7 +87,7 @@ def _move(number: int, step: Step, policy: RebalancePolicy) -> Move:
 
 
 def _against_rules(so_far: PlanSoFar, drafts: Mapping[str, Draft]) -> Iterator[str]:
-    for machine in sorted(so_far.placed()):
+    for machine in sorted(set(so_far.placed()) & set(drafts)):
         for objection in so_far.standing_objections(drafts[machine]):
             yield f"machine {machine} on {so_far.where(machine)}: {objection.text}"
     for host in so_far.hosts:
@@ -218,14 +218,11 @@ def _relieving(
 def _load(so_far: PlanSoFar, host: str, *, comes: Draft | None = None, leaves: Draft | None = None) -> float:
     """Share of the tightest dimension that is taken; a host that may promise nothing is full."""
     free, capacity = so_far.free(host), so_far.capacity(host)
-    came, left = _size(comes), _size(leaves)
+    nothing = (0,) * len(free)
+    came = so_far.size(comes) if comes is not None else nothing
+    left = so_far.size(leaves) if leaves is not None else nothing
     highest = 0.0 if any(capacity) else 1.0
-    for dimension in range(3):
-        taken = capacity[dimension] - free[dimension] + came[dimension] - left[dimension]
-        share = taken / capacity[dimension] if capacity[dimension] else float(taken > 0)
-        highest = max(highest, share)
+    for dimension, most in enumerate(capacity):
+        taken = most - free[dimension] + came[dimension] - left[dimension]
+        highest = max(highest, taken / most if most else float(taken > 0))
     return highest
-
-
-def _size(draft: Draft | None) -> tuple[int, int, int]:
-    return (draft.size.vcpus, draft.size.memory_mib, draft.size.disk_gib) if draft is not None else (0, 0, 0)

@@ -1,7 +1,7 @@
 """The cheapest ways found out of an estate without plan. Each was tried: the planner has a plan for the estate so repaired.
 
-Cheap means, in this order: reopen a host, move machines that stand, promise more, spread less, open a host to a network or grade,
-survive less, plan smaller, buy hosts. Work is bounded by the number of plans made.
+Cheap means, in this order: give up room that is reserved, reopen a host, move machines that stand, promise more, spread less, open a
+host to a network or grade, survive less, plan smaller, buy hosts. Work is bounded by the number of plans made.
 """
 
 from collections import Counter
@@ -23,13 +23,14 @@ from controlplane.planning.alter import (
     with_overcommit,
     with_system_spread_over,
     with_system_surviving,
+    without_reservation,
 )
 from controlplane.planning.build import InfeasiblePlan
 from controlplane.planning.checks import check_plan
 from controlplane.planning.conflict import Conflict, case_of
-from controlplane.planning.constraints import Rule
 from controlplane.planning.demand import Draft, demand_of
 from controlplane.planning.inputs import PlanInputs
+from controlplane.planning.objections import Rule
 
 _TRIES = 16
 """Plans made for repairs of one kind, at most."""
@@ -111,6 +112,14 @@ class _Trial:
 
 
 _Found = Iterator[tuple[str, Plan]]
+
+
+def _give_up(inputs: PlanInputs, conflict: Conflict, trial: _Trial) -> _Found:
+    """Room for machines that do not exist, smallest reservation first."""
+    held = sorted(inputs.estate.reservations.values(), key=lambda each: (each.count * each.size.memory_mib, each.id))
+    for reservation in held:
+        if plan := trial.plan(without_reservation(inputs, reservation.id)):
+            yield f"give up reservation {reservation.id} of system {reservation.system} (until {reservation.until})", plan
 
 
 def _reopen(inputs: PlanInputs, conflict: Conflict, trial: _Trial) -> _Found:
@@ -218,7 +227,8 @@ def _surviving(inputs: PlanInputs, system: str, failures: int, fewer: int) -> Pl
 
 
 def _plan_smaller(inputs: PlanInputs, conflict: Conflict, trial: _Trial) -> _Found:
-    drafts = _drafts(inputs, conflict)
+    reserved = {draft.id for draft in demand_of(inputs.estate).reserved}
+    drafts = [draft for draft in _drafts(inputs, conflict) if draft.id not in reserved]
     for draft in drafts if len(drafts) <= _FEW else ():
         found = trial.least(1, 19, partial(_smaller, inputs, draft))
         if found is not None:
@@ -251,7 +261,8 @@ def _add_mixture(inputs: PlanInputs, trial: _Trial) -> _Found:
     plan: Plan | None = None
     while plan is None and added.total() < _MOST_HOSTS:
         unplaced = trial.unplaced(_mixed(inputs, added))
-        drafts = [draft for draft in demand_of(inputs.estate).drafts if draft.id in unplaced]
+        demand = demand_of(inputs.estate)
+        drafts = [draft for draft in (*demand.drafts, *demand.reserved) if draft.id in unplaced]
         likes = [like for like in _models(inputs) for draft in drafts[:1] if _may_hold(inputs.estate.hosts[like], draft)]
         if not likes:
             return
@@ -305,7 +316,8 @@ def _shrunk(size: Resources, twentieths: int) -> Resources:
 
 def _drafts(inputs: PlanInputs, conflict: Conflict) -> list[Draft]:
     ids = set(conflict.machines)
-    return [draft for draft in demand_of(inputs.estate).drafts if draft.id in ids]
+    demand = demand_of(inputs.estate)
+    return [draft for draft in (*demand.drafts, *demand.reserved) if draft.id in ids]
 
 
 def _systems(inputs: PlanInputs, conflict: Conflict, rule: Rule) -> list[str]:
@@ -314,6 +326,7 @@ def _systems(inputs: PlanInputs, conflict: Conflict, rule: Rule) -> list[str]:
 
 
 _KINDS: tuple[tuple[str, Callable[[PlanInputs, Conflict, _Trial], _Found]], ...] = (
+    ("give up", _give_up),
     ("reopen", _reopen),
     ("move", _move),
     ("promise more", _promise_more),

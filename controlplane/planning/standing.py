@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from controlplane.planning.constraints import PlanSoFar, Rule
+from controlplane.planning.constraints import PlanSoFar
 from controlplane.planning.demand import Draft
 from controlplane.planning.existing import Existing
+from controlplane.planning.objections import Rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from controlplane.model.plan import Plan, PlannedHost
 from controlplane.model.resources import Resources, total
 from controlplane.planning.bounds import hosts_used
 from controlplane.planning.facts import believed_hosts
+from controlplane.planning.footprint import footprints
 from controlplane.planning.savings import Coverage, PromisedSaving, promised_savings
 from controlplane.planning.waves import Schedule, Wave
 from controlplane.reporting.bars import Block, before_after, calendar, pair, stacked
@@ -80,6 +81,7 @@ class _Page:
         self.estate = estate
         self._on = Counter(machine.host for machine in plan.machines)
         self._savings = promised_savings(plan, estate)
+        self._running = footprints(plan, estate)
 
     def context(self) -> dict[str, object]:
         """Names of the templates."""
@@ -106,8 +108,13 @@ class _Page:
             "part": self._savings.thousand_yen(Coverage.PART),
             "untouched": self._savings.thousand_yen(Coverage.NONE),
             "promised": self._savings.thousand_yen(),
+            "running": self._running,
+            "running_rows": [(self._ministry_name(each.ministry), each) for each in self._running.ministries],
             "names": {system.id: system.name for system in plan.systems},
         }
+
+    def _ministry_name(self, ministry: str) -> str:
+        return self.estate.ministries[ministry].name if ministry in self.estate.ministries else ministry
 
     def _sites(self) -> list[dict[str, object]]:
         """Sites with their racks with their hosts, each with its bars."""

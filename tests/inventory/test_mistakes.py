@@ -20,6 +20,33 @@ def test_the_base_is_valid(inventory):
     )
 
 
+def test_needs_and_offers_are_read(change):
+    change(ESTATE, "kasumi_sites:", f"kasumi_load_profiles: {{day: {{percent: {[*[5] * 12, *[90] * 12]}}}}}\nkasumi_sites:")
+    change(ESTATE, "spread_over: rack}", "spread_over: rack, survives: rack}")
+    change(HOSTS, "        rack: r1\n", "        rack: r1\n        offers: {iops: 900, cpu: {baseline: x86-64-v3}}\n")
+    inventory = change(
+        MOF, "ledger-2: *ledger", "ledger-2: {<<: *ledger, needs: {iops: 500, load: day, cpu: {features: [sse4, aes]}}}"
+    )
+    estate = load(inventory)
+    needs, offers = estate.machines["ledger-2"].needs, estate.hosts["hv1"].offers
+    assert (needs.iops, needs.load, needs.cpu.features) == (500, "day", ("aes", "sse4"))
+    assert (offers.iops, offers.network_mbps, offers.cpu.baseline) == (900, 0, "x86-64-v3")
+    assert estate.load_profiles["day"].percent[11:13] == (5, 90)
+    assert estate.tiers["high"].survives == "rack"
+
+
+def test_a_policy_is_read_and_what_it_leaves_out_is_known(change):
+    change(ESTATE, "kasumi_sites:", "kasumi_policy: {objectives: [cost], yen_per_kwh: 31, host: {idle_watts: 90}}\nkasumi_sites:")
+    inventory = change(HOSTS, "        rack: r1\n", "        rack: r1\n        running: {loaded_watts: 700, rack_units: 1}\n")
+    estate = load(inventory)
+    policy = estate.policy
+    assert [each.value for each in policy.objectives] == ["cost", "hosts", "power", "balance"]
+    assert (policy.yen_per_kwh, policy.host.idle_watts, policy.pue) == (31, 90, 1.6)
+    assert "pue" in policy.assumed
+    assert {"yen_per_kwh", "host.idle_watts"}.isdisjoint(policy.assumed)
+    assert (estate.hosts["hv1"].running.loaded_watts, estate.hosts["hv1"].running.idle_watts) == (700, None)
+
+
 def test_each_mistake_has_its_lines(tmp_path, monkeypatch, golden):
     monkeypatch.chdir(tmp_path)
     transcript = []

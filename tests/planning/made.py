@@ -1,8 +1,11 @@
 """Random small estates for property tests."""
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
 from controlplane.model.estate import Estate, Tier
+from controlplane.model.needs import Cpu, LoadProfile, Needs, Offers
 from controlplane.model.resources import Overcommit
 from tests.planning.estates import estate, host, machine, size, system
 
@@ -53,3 +56,37 @@ def estates(draw: st.DrawFn) -> Estate:
             )
         )
     return estate(hosts, systems=systems, machines=machines, tiers=TIERS)
+
+
+@st.composite
+def needy_estates(draw: st.DrawFn) -> Estate:
+    """Random small estates in which machines ask for more than size."""
+    made = draw(estates())
+    cpus = [Cpu(), Cpu(), Cpu(baseline="x86-64-v2"), Cpu(baseline="x86-64-v3", features=("aes",))]
+    for name, each in made.hosts.items():
+        offers = Offers(
+            network_mbps=draw(st.sampled_from([0, 1000, 1000])),
+            iops=draw(st.sampled_from([300, 1000])),
+            cpu=draw(st.sampled_from(cpus[1:])),
+        )
+        made.hosts[name] = replace(each, offers=offers)
+    for name, asked in made.machines.items():
+        together = draw(st.sampled_from([(), (), (), (("host", "x"),), (("rack", "y"),), (("site", "z"),)]))
+        needs = Needs(
+            network_mbps=draw(st.sampled_from([0, 0, 400])),
+            iops=draw(st.sampled_from([0, 0, 200])),
+            load=draw(st.sampled_from(["", "day", "night"])),
+            cpu=draw(st.sampled_from(cpus)),
+            together=together,
+        )
+        made.machines[name] = replace(asked, needs=needs)
+    tiers = {
+        name: replace(each, survives=draw(st.sampled_from(["host", "host", "rack", "site"]))) for name, each in made.tiers.items()
+    }
+    kept_apart = draw(st.booleans())
+    ministries = made.ministries | {"mic": replace(made.ministries["mic"], apart_from=("mhlw",) if kept_apart else ())}
+    profiles = {
+        "day": LoadProfile(id="day", percent=(10,) * 8 + (100,) * 10 + (10,) * 6),
+        "night": LoadProfile(id="night", percent=(100,) * 7 + (0,) * 12 + (100,) * 5),
+    }
+    return replace(made, tiers=tiers, ministries=ministries, load_profiles=profiles)

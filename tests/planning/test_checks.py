@@ -13,7 +13,7 @@ from controlplane.model.resources import Resources, total
 from controlplane.planning.build import InfeasiblePlan
 from controlplane.planning.capacity import promised_capacity
 from controlplane.planning.checks import check_plan
-from controlplane.planning.constraints import domain_of
+from controlplane.planning.company import domain_of
 from tests.planning.estates import applied, estate, host, machine, observed, planned, size, small_estate, system
 from tests.planning.made import estates
 

@@ -11,8 +11,8 @@ from controlplane.cli.diagnosis import diagnosis
 from controlplane.planning.alter import with_free_machines, with_host_like, without_hosts
 from controlplane.planning.build import InfeasiblePlan
 from controlplane.planning.conflict import case_of, minimal_conflict, only
-from controlplane.planning.constraints import Rule
 from controlplane.planning.feasibility import feasible
+from controlplane.planning.objections import Rule
 from controlplane.planning.repairs import cheapest_repairs
 from tests.planning.estates import applied, estate, host, machine, observed, planned, silent, size, system
 from tests.planning.made import estates

@@ -11,10 +11,10 @@ from controlplane.cli.capacity_view import show_headroom
 from controlplane.model.finding import Severity
 from controlplane.planning.build import InfeasiblePlan
 from controlplane.planning.checks import check_plan
-from controlplane.planning.constraints import Rule
 from controlplane.planning.headroom import headroom, shape_draft
 from controlplane.planning.identity import machine_uuid
 from controlplane.planning.inputs import PlanInputs
+from controlplane.planning.objections import Rule
 from tests.planning.estates import IMAGES, KEYS, estate, host, machine, observed, planned, size, small_estate, system
 from tests.planning.made import estates
 
