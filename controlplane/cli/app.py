@@ -36,6 +36,7 @@ VERBS: Sequence[str] = (
     "what-if",
     "rebalance",
     "waves",
+    "adopt",
     "apply",
     "configure",
     "inventory",

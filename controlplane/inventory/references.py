@@ -113,9 +113,9 @@ def _libvirt(entry: Entry, uri: str, *inner: str) -> Iterator[Finding]:
         yield entry.finding(f"{uri}: {error}", error.remedy, *inner)
 
 
-def _source(entry: Entry) -> Iterator[Finding]:
+def _source(entry: Entry, shared: Collection[str]) -> Iterator[Finding]:
     source = entry.model.source
-    if source is not None and "source" not in entry.broken:
+    if source is not None and "source" not in entry.broken and source.uri not in shared:
         yield from _libvirt(entry, source.uri, "source", "uri")
 
 
@@ -155,11 +155,12 @@ def _cloud_overlaps(hosts: Iterable[Entry]) -> Iterator[Finding]:
 def _servers(entries: Entries) -> Iterator[Finding]:
     machines, systems, hosts = _ids(entries.machines), _ids(entries.systems), _ids(entries.hosts)
     networks, images, servers = _ids(entries.networks), _ids(entries.images), _ids(entries.servers)
+    shared = {host.model.uri for host in entries.hosts if "uri" not in host.broken}
     for entry in entries.servers:
         server = entry.model
         if entry.system:
             yield from _resolves(entry, entry.system, "system", systems)
-        yield from _source(entry)
+        yield from _source(entry, shared)
         if server.network:
             yield from _resolves(entry, server.network, "network", networks, "network")
         if server.image:

@@ -16,6 +16,8 @@ class Action(StrEnum):
     RECONNECT = "reconnect"
     SET_AUTOSTART = "set-autostart"
     REMOVE = "remove"
+    RELEASE = "release"
+    """Take our mark off an adopted machine that left the plan; it runs on as it is."""
     WAIT = "wait"
     """The machine is between two states; look again at the next run."""
     MIGRATE = "migrate"

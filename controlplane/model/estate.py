@@ -67,6 +67,9 @@ class Service:
 class LibvirtSource:
     """Where a server that is a guest runs today: the old host's URI and its domain's name there.
 
+    The URI of a shared host, a cloud's too, means that it stands where it belongs, and `kasumi adopt` takes it over; `domain`
+    may then be its id as well.
+
     `disk_address` is the address from which the new host can read the disk; empty means the host of the URI.
     """
 

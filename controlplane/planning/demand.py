@@ -138,6 +138,7 @@ def _from_server(server: Server, estate: Estate, system: System) -> tuple[Draft 
     if sized is None:
         return None, f"{server.disposition.value}, but its size is not declared; add `size` or, for replatform, `target`"
     size, size_reason = sized
+    method = _moved_by(server, estate) if rehost else Method.IMAGE
     draft = Draft(
         id=server.id,
         system=system.id,
@@ -146,7 +147,7 @@ def _from_server(server: Server, estate: Estate, system: System) -> tuple[Draft 
         size=size,
         size_reason=size_reason,
         why=f"takes the place of server {server.id} ({server.disposition.value})",
-        method=Method.COLD if rehost else Method.IMAGE,
+        method=method,
         network=server.network,
         address=server.address if rehost else "",
         mac=server.mac.lower() if rehost else "",
@@ -163,6 +164,12 @@ def _from_server(server: Server, estate: Estate, system: System) -> tuple[Draft 
         variables=server.variables,
     )
     return draft, ""
+
+
+def _moved_by(server: Server, estate: Estate) -> Method:
+    """How a server that is kept as it is comes under management: one that runs on a shared host has nowhere to go."""
+    shared = {host.uri for host in estate.hosts.values()}
+    return Method.ADOPT if server.source is not None and server.source.uri in shared else Method.COLD
 
 
 def _size(server: Server, rehost: bool) -> tuple[Resources, str] | None:
@@ -193,6 +200,8 @@ def _missing(draft: Draft) -> list[str]:
         fields["image"] = draft.image
     else:
         fields["address"] = draft.address
+    if draft.method is Method.ADOPT:
+        fields["mac"] = draft.mac
     return [
         f"server {draft.server}: wanted a machine ({draft.why}), found no `{name}`; add it to the server in the inventory"
         for name, value in fields.items()

@@ -3,8 +3,9 @@
 import libvirt
 from lxml import etree
 
-from controlplane.model.plan import PlannedImage
+from controlplane.model.plan import PlannedImage, PlannedMachine
 from controlplane.providers.libvirt_connection import Connection
+from controlplane.providers.libvirt_domain import NAMESPACE
 from controlplane.providers.libvirt_storage import image_volume, root_volume, volume_xml
 
 _NOTE = "urn:somebody:else"
@@ -62,6 +63,40 @@ class LibvirtHand:
         etree.SubElement(domain, "vcpu").text = str(vcpus)
         etree.SubElement(etree.SubElement(domain, "os"), "type").text = "hvm"
         connection.defineXML(etree.tostring(domain, encoding="unicode"))
+
+    def make_adoptable(self, machine: PlannedMachine, name: str) -> None:
+        """A running domain with a disk in a folder of its own and the machine's card, plugged into the second network."""
+        connection = self._connect()
+        real = connection.getType() != "TEST"
+        pool = connection.storagePoolLookupByName(self._pool)
+        volume = pool.createXML(volume_xml(f"{name}.qcow2", 2**30, "qcow2"))
+        domain = etree.Element("domain", {"type": "qemu" if real else "test"})
+        etree.SubElement(domain, "name").text = name
+        etree.SubElement(domain, "memory", {"unit": "MiB"}).text = str(machine.size.memory_mib)
+        etree.SubElement(domain, "vcpu").text = str(machine.size.vcpus)
+        etree.SubElement(etree.SubElement(domain, "os"), "type").text = "hvm"
+        devices = etree.SubElement(domain, "devices")
+        disk = etree.SubElement(devices, "disk", {"type": "file", "device": "disk"})
+        etree.SubElement(disk, "driver", {"name": "qemu", "type": "qcow2"})
+        etree.SubElement(disk, "source", {"file": volume.path()})
+        etree.SubElement(disk, "target", {"dev": "vda", "bus": "virtio"})
+        card = etree.SubElement(devices, "interface", {"type": "network"})
+        etree.SubElement(card, "mac", {"address": machine.nics[0].mac})
+        etree.SubElement(card, "source", {"network": self._first_network(machine)})
+        connection.defineXML(etree.tostring(domain, encoding="unicode")).create()
+
+    def _first_network(self, machine: PlannedMachine) -> str:
+        """The tests' networks bear the name of their estate, as the pool does."""
+        return f"{self._pool}-{machine.nics[0].network}"
+
+    def without_mark(self, name: str) -> tuple[str, ...]:
+        """The definition, kept and running, but for our mark."""
+        domain = self._domain(name)
+        return tuple(_unmarked(domain.XMLDesc(flags)) for flags in (0, libvirt.VIR_DOMAIN_XML_INACTIVE))
+
+    def boots(self, name: str) -> int:
+        """libvirt gives a domain another number at each start."""
+        return self._domain(name).ID()
 
     def remove_foreign(self, name: str) -> None:
         self._domain(name).undefine()
@@ -126,3 +161,14 @@ class LibvirtHand:
 
     def _domain(self, name: str) -> libvirt.virDomain:
         return self._connect().lookupByName(name)
+
+
+def _unmarked(xml: str) -> str:
+    """An element for metadata that holds nothing more is as good as none."""
+    definition = etree.fromstring(xml, etree.XMLParser(remove_blank_text=True))
+    for metadata in definition.findall("metadata"):
+        for mark in metadata.findall(f"{{{NAMESPACE}}}machine"):
+            metadata.remove(mark)
+        if len(metadata) == 0:
+            definition.remove(metadata)
+    return etree.tostring(definition, encoding="unicode", pretty_print=True)
