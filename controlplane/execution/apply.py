@@ -33,6 +33,7 @@ def memory_of(store: Store, estate: str) -> Memory:
         recorded_uuids=store.recorded_uuids(estate),
         native_ids=store.native_ids(estate),
         migrations={migration.machine: migration for migration in store.migrations(estate)},
+        today=datetime.now(UTC).date(),
     )
 
 

@@ -201,6 +201,9 @@ class _Host:
         actions = {drift.action for drift in group}
 
         def act() -> str:
+            if Action.STOP in actions:
+                provider.stop(self._ref(machine, made_now=False), force_after_seconds=None)
+                return ""
             if Action.CREATE in actions and problem is not None:
                 raise problem
             starting = bool(actions & _POWERING)

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 
 from controlplane.model.drift import Action, Drift
+from controlplane.model.lease import AtEnd, Lease, LeaseState
 from controlplane.model.migration import Migration, Phase
 from controlplane.model.observed import HostObservation, Mark, Observation, ObservedMachine, PowerState
 from controlplane.model.plan import Method, Plan, PlannedMachine
 from controlplane.model.security import security_groups
+from controlplane.planning.leases import planned_leases
 
 _ARRIVED = frozenset({Phase.CUT_OVER, Phase.FINALIZED})
 
@@ -24,12 +27,14 @@ _POWER_ACTIONS = {
 class Memory:
     """What the store remembers and drift needs: uuids of machines of earlier accepted plans, and migrations by machine.
 
-    `native_ids`: the id that a provider with ids of its own gave to the machine of a uuid.
+    `native_ids`: the id that a provider with ids of its own gave to the machine of a uuid. `today`: the day on which leases
+    are held against their ends; None: none ends.
     """
 
     recorded_uuids: frozenset[str] = frozenset()
     native_ids: dict[str, str] = field(default_factory=dict, hash=False)
     migrations: dict[str, Migration] = field(default_factory=dict, hash=False)
+    today: date | None = None
 
     def arrived(self, machine: PlannedMachine) -> bool:
         """True when a machine that comes by migration has been cut over, so that we keep it running from now on."""
@@ -43,6 +48,7 @@ def differences(plan: Plan, observation: Observation, memory: Memory) -> tuple[D
     for seen_host in observation.hosts.values():
         for seen in seen_host.machines:
             where.setdefault(seen.uuid, []).append((seen_host, seen))
+    leases = planned_leases(plan)
     found: list[Drift] = []
     for planned_host in plan.hosts:
         host = observation.hosts.get(planned_host.id)
@@ -51,7 +57,9 @@ def differences(plan: Plan, observation: Observation, memory: Memory) -> tuple[D
         found.extend(_network_drift(plan, host))
         for machine in plan.machines:
             if machine.host == host.host:
-                found.extend(_machine_drift(plan, machine, host, where.get(machine.uuid, []), memory))
+                rows = _machine_drift(plan, machine, host, where.get(machine.uuid, []), memory)
+                lease = leases.get(machine.id)
+                found.extend(rows if lease is None else _leased(rows, lease, where.get(machine.uuid, []), memory.today))
         found.extend(_surplus(plan, host, memory))
     return tuple(found)
 
@@ -118,6 +126,23 @@ def _machine_drift(
     yield from _shape_drift(plan, machine, host, seen)
     if seen.state is not PowerState.RUNNING:
         yield _drift(host, machine.id, "state", PowerState.RUNNING, _state_text(seen), _POWER_ACTIONS[seen.state])
+
+
+def _leased(
+    rows: Iterator[Drift], lease: Lease, found: list[tuple[HostObservation, ObservedMachine]], today: date | None
+) -> Iterator[Drift]:
+    """What is left of a machine's drift when its lease ended and it is to be stopped then: what a person must decide, and its stop."""
+    if today is None or lease.at_end is not AtEnd.STOP or lease.state(today) is not LeaseState.ENDED:
+        yield from rows
+        return
+    left = list(rows)
+    stays = [row for row in left if row.action in {Action.REFUSE, Action.WAIT, Action.MIGRATE}]
+    yield from stays
+    if not stays and found and found[0][1].state in {PowerState.RUNNING, PowerState.PAUSED}:
+        ((at, seen),) = found
+        mark = seen.mark
+        subject = mark.machine if mark is not None else seen.name
+        yield _drift(at, subject, "lease", f"stopped, ended on {lease.until}", seen.state, Action.STOP)
 
 
 def _missing(machine: PlannedMachine, host: HostObservation, memory: Memory) -> Drift:

@@ -12,9 +12,10 @@ from controlplane.inventory.addresses import reserved_range
 from controlplane.inventory.entries import Entries, Entry, read_entries
 from controlplane.inventory.nodes import Place
 from controlplane.inventory.references import reference_findings
-from controlplane.inventory.schema import HostEntry, MachineEntry, ServerEntry, ServiceEntry, Size, SystemEntry
+from controlplane.inventory.schema import HostEntry, LeaseEntry, MachineEntry, ServerEntry, ServiceEntry, Size, SystemEntry
 from controlplane.model import estate as words
 from controlplane.model.finding import Finding
+from controlplane.model.lease import Lease
 from controlplane.model.resources import Overcommit, Resources
 
 _WHERE = re.compile(r"(?P<file>.*?):(?P<line>[0-9]+):(?P<column>[0-9]+): ")
@@ -147,6 +148,10 @@ def _resources(size: Size) -> Resources:
     return Resources(vcpus=size.vcpus, memory_mib=size.memory, disk_gib=size.disk)
 
 
+def _lease(entry: LeaseEntry | None) -> Lease | None:
+    return Lease(**dict(entry)) if entry is not None else None
+
+
 def _services(services: list[ServiceEntry]) -> tuple[words.Service, ...]:
     return tuple(words.Service(**dict(service)) for service in services)
 
@@ -166,6 +171,7 @@ def _system(entry: Entry, model: SystemEntry) -> words.System:
         savings=tuple(words.Saving(**dict(saving)) for saving in model.savings),
         description=model.description,
         demand=words.Confirmation(by=model.demand.confirmed_by, on=model.demand.confirmed_on) if model.demand else None,
+        lease=_lease(model.lease),
     )
 
 
@@ -194,6 +200,7 @@ def _server(entry: Entry, model: ServerEntry, ledger: tuple[words.LedgerValue, .
         variables=model.variables,
         depends_on=tuple(model.depends_on),
         example=model.example,
+        lease=_lease(model.lease),
         ledger=ledger,
     )
 
@@ -212,6 +219,7 @@ def _machine(entry: Entry, model: MachineEntry) -> words.WantedMachine:
         roles=tuple(model.roles),
         services=_services(model.services),
         variables=model.variables,
+        lease=_lease(model.lease),
     )
 
 

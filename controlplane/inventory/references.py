@@ -200,8 +200,10 @@ def _names_a_server(jump: str) -> bool:
 
 
 def _needs(entry: Entry) -> Iterator[Finding]:
-    """What a machine made of a server must know and the server does not state."""
+    """What a machine made of a server must know and the server does not state, and what it states for no machine."""
     server = entry.model
+    if server.lease is not None and server.disposition not in {Disposition.REHOST, Disposition.REPLATFORM}:
+        yield entry.finding("no machine is made of it, so nothing can be leased", "remove the lease", "lease")
     moved = ("network", "address", "mac") if server.source is not None else ("network",)
     size = "size" if server.target is None or server.disposition is Disposition.REHOST else "target"
     needed = {Disposition.REPLATFORM: (size, "image", "network"), Disposition.REHOST: (size, *moved)}

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from controlplane.inventory.units import SizeError, size_gib, size_mib
 from controlplane.model.estate import Disposition
+from controlplane.model.lease import AtEnd
 from controlplane.model.window import WindowError, parse_window
 
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
@@ -130,6 +131,7 @@ class Strict(BaseModel):
         "format": "raw",
         "file": "/-",
         "confirmed_on": date(1970, 1, 1),
+        "until": date(1970, 1, 1),
     }
 
 
@@ -266,6 +268,13 @@ class ServiceEntry(Strict):
     expect: str = ""
 
 
+class LeaseEntry(Strict):
+    """Until when, the last day included, and what is done then."""
+
+    until: date
+    at_end: Annotated[AtEnd, Field(strict=False)] = AtEnd.REPORT
+
+
 class MachineEntry(Strict):
     """One of the `machines` of a system."""
 
@@ -279,6 +288,7 @@ class MachineEntry(Strict):
     roles: list[Id] = []
     services: list[ServiceEntry] = []
     variables: dict[str, Any] = {}
+    lease: LeaseEntry | None = None
 
 
 class DemandEntry(Strict):
@@ -302,6 +312,7 @@ class SystemEntry(Strict):
     savings: list[SavingEntry] = []
     description: LongText = ""
     demand: DemandEntry | None = None
+    lease: LeaseEntry | None = None
     machines: dict[str, Any] = {}
 
 
@@ -346,6 +357,7 @@ class ServerEntry(Strict):
     ssh: SshEntry = SshEntry()
     variables: dict[str, Any] = {}
     depends_on: list[Id] = []
+    lease: LeaseEntry | None = None
     example: bool = False
 
 

@@ -12,6 +12,8 @@ class Action(StrEnum):
     CREATE = "create"
     START = "start"
     RESUME = "resume"
+    STOP = "stop"
+    """Its lease ended, and the inventory says that it is stopped then; its guest is asked, nothing is forced."""
     RESIZE = "resize"
     RECONNECT = "reconnect"
     SET_AUTOSTART = "set-autostart"

@@ -8,6 +8,7 @@ from datetime import date
 from enum import StrEnum
 
 from controlplane.model.facts import Value
+from controlplane.model.lease import Lease
 from controlplane.model.resources import Overcommit, Resources
 
 
@@ -147,6 +148,8 @@ class Server:
     variables: dict[str, object] = field(default_factory=dict, hash=False)
     depends_on: tuple[str, ...] = ()
     example: bool = False
+    lease: Lease | None = None
+    """None: that of its system, if that has one."""
     ledger: tuple[LedgerValue, ...] = ()
     target_reason: str = ""
     """Why this target, where an assessment set it; empty for one that the inventory states."""
@@ -171,6 +174,8 @@ class WantedMachine:
     roles: tuple[str, ...] = ()
     services: tuple[Service, ...] = ()
     variables: dict[str, object] = field(default_factory=dict, hash=False)
+    lease: Lease | None = None
+    """None: that of its system, if that has one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +198,8 @@ class System:
     contract_end: date | None = None
     savings: tuple[Saving, ...] = ()
     description: str = ""
+    lease: Lease | None = None
+    """Of its machines that have none of their own."""
     demand: Confirmation | None = None
     """None: nobody has confirmed that it is needed."""
 

@@ -14,6 +14,7 @@ from controlplane.model.observed import HostObservation, Observation
 from controlplane.model.plan import Facts, Plan, PlannedImage, Scalar
 from controlplane.model.resources import Resources
 from controlplane.planning.capacity import physical_capacity
+from controlplane.planning.leases import lease_entity, lease_facts
 
 ANSWERS = "answers"
 BELIEVED = "believed"
@@ -35,7 +36,7 @@ class MovedFact:
 def input_facts(
     estate: Estate, observation: Observation, images: Mapping[str, PlannedImage], authorized_keys: tuple[str, ...]
 ) -> dict[str, Facts]:
-    """Flat facts per entity: `estate`, and `KIND/ID` of each server, machine, system, host, network, image and tier."""
+    """Flat facts per entity: `estate`, and `KIND/ID` of each server, machine, system, host, network, image, tier and lease."""
     facts: dict[str, Facts] = {"estate": _estate_facts(estate, authorized_keys)}
     facts |= {f"server/{server.id}": _server_facts(server) for server in estate.servers.values()}
     facts |= {f"machine/{machine.id}": _machine_facts(machine) for machine in estate.machines.values()}
@@ -47,6 +48,7 @@ def input_facts(
         f"tier/{tier.id}": {"host_failures": tier.host_failures, "spread_over": tier.spread_over}
         for tier in estate.tiers.values()
     }
+    facts |= lease_facts(estate)
     return {entity: dict(sorted(facts[entity].items())) for entity in sorted(facts)}
 
 
@@ -79,7 +81,7 @@ def believed_hosts(plan: Plan) -> tuple[str, ...]:
 def _touched(plan: Plan, entity: str) -> tuple[str, ...]:
     if entity == "estate":
         return tuple(sorted(machine.id for machine in plan.machines))
-    return tuple(sorted(machine.id for machine in plan.machines if entity in machine.derived_from))
+    return tuple(sorted(m.id for m in plan.machines if entity in m.derived_from or entity == lease_entity(m.id)))
 
 
 def _compared(before: Facts, after: Facts, *, used: bool) -> list[str]:

@@ -61,8 +61,8 @@ def world(running_cloud, tmp_path_factory):
             for server in hand.servers():
                 if server["name"] == NAME:
                     hand.remove_foreign(NAME)
-            clear(made)
             hand.remove_network(network)
+            clear(made)
 
 
 def state(world):
@@ -82,7 +82,6 @@ def test_from_foreign_to_kept_and_back(world):
 
     assert "1 adopted" in world.kasumi("adopt", "cloud-1", "--yes").stderr
     assert (state(world), marked(world)) == (before, [NAME])
-    assert "1 already ours" in world.kasumi("adopt", "cloud-1").stderr
     world.kasumi("adopt", "cloud-1", "old-ledger", "--release")
     assert (state(world), marked(world)) == (before, [])
     world.kasumi("adopt", "cloud-1", "old-ledger", "--yes")
@@ -94,8 +93,6 @@ def test_from_foreign_to_kept_and_back(world):
     assert world.hand.boots(NAME) == before[1]
     kept = state(world)
 
-    world.hand.power_off(NAME)
-    assert "1 done" in world.kasumi("reconcile", "--once").stderr
     world.edit("hosts.yml", "disposition: rehost", "disposition: retain")
     world.kasumi("plan", "-o", world.plan)
     assert "lets go of adopted machines" in world.kasumi("apply", world.plan, code=5).stderr
