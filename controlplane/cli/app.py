@@ -35,6 +35,7 @@ VERBS: Sequence[str] = (
     "capacity",
     "what-if",
     "rebalance",
+    "drain",
     "waves",
     "adopt",
     "apply",

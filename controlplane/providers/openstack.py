@@ -19,7 +19,7 @@ from controlplane.model.observed import HostObservation, PowerState
 from controlplane.model.plan import Method, PlannedImage, PlannedMachine, PlannedNetwork, PlannedNic
 from controlplane.model.resources import Resources
 from controlplane.model.security import SecurityGroup, security_groups
-from controlplane.providers import openstack_console, openstack_image, openstack_network
+from controlplane.providers import openstack_console, openstack_drain, openstack_image, openstack_network
 from controlplane.providers.openstack_adopt import look_at, put_mark, take_mark
 from controlplane.providers.openstack_cloud import Cloud, Json
 from controlplane.providers.openstack_faults import ApiError
@@ -38,7 +38,7 @@ from controlplane.providers.openstack_server import (
     resize_server,
     settled,
 )
-from controlplane.providers.protocol import Foreign, MachineRef, Seed
+from controlplane.providers.protocol import Foreign, Hypervisor, MachineRef, Seed
 
 T = TypeVar("T")
 _STOPPED = frozenset({PowerState.STOPPED, PowerState.CRASHED, PowerState.FAILED})
@@ -223,6 +223,17 @@ class OpenStackProvider:
         """Take metadata, tag and descriptions off; nothing else changes."""
         with self._cloud.errors(f"machine {ref.machine}"), self._of(ref.machine):
             take_mark(self._cloud, ref, self._host)
+
+    def hypervisor(self, name: str) -> Hypervisor:
+        """One hypervisor of the cloud, as its administrator sees it."""
+        with self._cloud.errors(f"hypervisor {name}"):
+            return openstack_drain.look_at(self._cloud, name)
+
+    def move_off(self, ref: MachineRef, hypervisor: str) -> str:
+        """Have Nova move our server off it; returns where it is then."""
+        with self._cloud.errors(f"machine {ref.machine}"), self._of(ref.machine):
+            server = self._owned(ref)
+            return openstack_drain.move_off(self._cloud, server, hypervisor, f"machine {ref.machine}: server {server['id']}")
 
     def _of(self, machine: str) -> threading.RLock:
         """The lock of one machine, under which its mark and id are looked at again and then acted on."""

@@ -122,3 +122,30 @@ class CopyHost(Provider, Protocol):
 
     def ensure_overlay(self, machine: PlannedMachine) -> None:
         """The root disk as an overlay on the pristine copy, grown to the planned size; never touches the copy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hypervisor:
+    """One hypervisor inside a cloud. `up`: it answers its cloud; `enabled`: the cloud may place new servers there.
+
+    `servers` are the ids of all servers there, those of others included.
+    """
+
+    name: str
+    up: bool
+    enabled: bool
+    servers: frozenset[str]
+
+
+class DrainHost(Provider, Protocol):
+    """What a host of several hypervisors, that places by itself, offers beside Provider to those with an administrator's rights."""
+
+    def hypervisor(self, name: str) -> Hypervisor:
+        """One of its hypervisors as it is now. Raises KasumiError when there is none of this name."""
+
+    def move_off(self, ref: MachineRef, hypervisor: str) -> str:
+        """Have the machine moved to another hypervisor of the same zone; returns which. Nothing happens when it stands elsewhere.
+
+        Live where it runs, cold where it is stopped, and made anew from its disk where the hypervisor is down. Raises KasumiError
+        when it stays.
+        """
