@@ -93,6 +93,15 @@ def test_from_foreign_to_kept_and_back(world):
     assert world.hand.boots(NAME) == before[1]
     kept = state(world)
 
+    world.edit("hosts.yml", "disposition: rehost", "lease: {until: 2026-01-31, at_end: stop}\n            disposition: rehost")
+    assert "lease of old-ledger ended on 2026-01-31; it is kept stopped" in world.kasumi("plan", "-o", world.plan).stderr
+    world.kasumi("apply", world.plan)
+    assert world.hand.server(NAME)["status"] == "SHUTOFF"
+    ended = world.kasumi("reconcile", "--once")
+    assert "warning: lease of old-ledger ended" in ended.stderr
+    assert "reconcile: nothing to do" in ended.stderr
+    world.edit("hosts.yml", "lease: {until: 2026-01-31, at_end: stop}\n            ", "")
+
     world.edit("hosts.yml", "disposition: rehost", "disposition: retain")
     world.kasumi("plan", "-o", world.plan)
     assert "lets go of adopted machines" in world.kasumi("apply", world.plan, code=5).stderr
