@@ -66,7 +66,7 @@ def preview(inputs: PlanInputs, store: Store, host: str, names: Sequence[str]) -
         already=looked.already,
         refused=refused,
         drift=tuple(d for d in differences(plan, after.observation, memory) if d.subject in subjects),
-        foreign=sum(1 for machine in seen.machines if machine.mark is None) - len(candidates),
+        foreign=sum(1 for m in seen.machines if m.mark is None) - sum(1 for c in candidates if c.seen.mark is None),
     )
 
 
@@ -119,6 +119,7 @@ def release(inputs: PlanInputs, store: Store, host: str, names: Sequence[str], *
                 )
             if machine_uuid(estate, name) not in recorded:
                 raise RefusedError(f"machine {name}: no adoption is on record; there is nothing to release")
+            _refuse_elsewhere(inputs, host, name, recorded[machine_uuid(estate, name)])
         provider = _target(inputs, host).open()
         try:
             for name in names:
@@ -131,6 +132,15 @@ def release(inputs: PlanInputs, store: Store, host: str, names: Sequence[str], *
                 _evidence(store, estate, actor, "release:done", name, detail)
         finally:
             provider.close()
+
+
+def _refuse_elsewhere(inputs: PlanInputs, host: str, name: str, native_id: str) -> None:
+    """To forget a machine while its mark stands on another host would leave it to nobody."""
+    if not inputs.observation.hosts[host].reachable:
+        raise UnreachableError(f"host {host} not reached: {inputs.observation.hosts[host].error}")
+    for other, seen in sorted(inputs.observation.hosts.items()):
+        if other != host and any(machine.given_id == native_id and machine.mark is not None for machine in seen.machines):
+            raise RefusedError(f"machine {name}: stands on {other}, not on {host}; `kasumi adopt {other} {name} --release`")
 
 
 def _target(inputs: PlanInputs, host: str) -> HostTarget:

@@ -144,7 +144,8 @@ def _objections(estate: Estate, server: Server, seen: ObservedMachine, accepted:
             f"the accepted plan makes or moves a machine of this id on {planned.host}; remove that first: take it out of the "
             "inventory, plan, and `kasumi apply --yes`"
         )
-    if planned is not None and estate.hosts[planned.host].uri != (server.source.uri if server.source is not None else ""):
+    there = estate.hosts.get(planned.host) if planned is not None else None
+    if planned is not None and (there is None or server.source is None or there.uri != server.source.uri):
         yield f"the accepted plan has it on {planned.host}; move it back, or adopt it there"
     macs = sorted(nic.mac for nic in seen.nics)
     if macs != [server.mac.lower()]:

@@ -108,7 +108,7 @@ def edit(world, old, new):
 
 def test_from_foreign_to_kept_and_back(world):
     before = state(world)
-    told = world.kasumi("plan", "-o", world.plan).stderr
+    told = " ".join(world.kasumi("plan", "-o", world.plan).stdout.split())
     assert "server mof-mail: stands on shared host" in told
     assert "is not adopted" in told
 
