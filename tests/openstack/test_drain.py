@@ -25,6 +25,7 @@ def world(running_cloud, tmp_path_factory):
         folder, estate = tmp_path_factory.mktemp("drain"), f"drain-{secrets.token_hex(2)}"
         made = make_world(folder, estate, running_cloud.clouds_yaml, running_cloud.admin, running_cloud.admin)
         made.edit("hosts.yml", _OTHERS, "")
+        made.edit("hosts.yml", "              replica_group: ledger\n", "")
         made.edit("hosts.yml", "image: empty", "only_on: [cloud-1]\n              image: empty")
         try:
             made.kasumi("plan", "-o", made.plan)
