@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import typer
 
 from controlplane.cli.inventory_import import import_
+from controlplane.cli.lease_view import say_leases
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
 from controlplane.cli.output import FORMAT_OPTION, Format, emit, emit_document, say
 from controlplane.cli.session import Session
@@ -12,6 +13,7 @@ from controlplane.errors import ExitCode, KasumiError
 from controlplane.inventory import read as read_inventory
 from controlplane.inventory.related import find, near, related_to
 from controlplane.model.document import to_data
+from controlplane.planning.leases import leases_of
 from controlplane.settings import load as load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Check, list and show what the inventory declares.")
@@ -46,6 +48,7 @@ def check(output: Format = FORMAT_OPTION, home: OptionalPath = HOME_OPTION, inve
         plural = "" if len(findings) == 1 else "s"
         say(f"kasumi: inventory {directory}: {len(findings)} mistake{plural}; correct and run `kasumi inventory check` again")
         return ExitCode.FAILED
+    say_leases(leases_of(estate))
     counts = ", ".join(f"{len(getattr(estate, kind))} {kind}" for kind in _COLUMNS)
     say(f"inventory of {estate.id} ({estate.name}): {counts}; no mistakes")
     return ExitCode.DONE

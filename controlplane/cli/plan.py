@@ -13,6 +13,7 @@ from controlplane.assessment.truth import in_the_way
 from controlplane.cli.diagnosis import diagnosis
 from controlplane.cli.gathering import OFFLINE_OPTION, gather
 from controlplane.cli.kept_assessment import read_assessment
+from controlplane.cli.lease_view import say_leases
 from controlplane.cli.named_plan import named_plan
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
 from controlplane.cli.output import say
@@ -29,6 +30,7 @@ from controlplane.planning.checks import check_plan
 from controlplane.planning.difference import diff_plans
 from controlplane.planning.footprint import footprints
 from controlplane.planning.infeasible import InfeasiblePlan
+from controlplane.planning.leases import planned_leases
 from controlplane.planning.rebase import rebased
 
 STDOUT = Path("-")
@@ -68,6 +70,7 @@ def plan(
         say(f"{finding.severity.value}: {finding}")
     if critical:
         raise KasumiError(f"the plan was made but does not pass its check ({len(critical)} critical); no file was written")
+    say_leases(planned_leases(made))
     difference = diff_plans(old if old is not None else inputs.parent, made)
     if old is not None:
         say(f"rebased {digest(old)[:12]}: marks are against it")

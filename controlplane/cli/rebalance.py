@@ -1,24 +1,18 @@
 """`kasumi rebalance`: which machines would stand better elsewhere, in which order they could go, and why. Moves nothing."""
 
-import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import typer
 
 from controlplane.cli.diagnosis import diagnosis
 from controlplane.cli.gathering import OFFLINE_OPTION, gather
+from controlplane.cli.moves_view import show_moves
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
-from controlplane.cli.output import print_table, say
-from controlplane.cli.plan import STDOUT, write_whole
+from controlplane.cli.output import say
 from controlplane.cli.session import Session
 from controlplane.errors import ExitCode, KasumiError
 from controlplane.execution.recent import recently_placed
-from controlplane.model.document import digest, to_data
-from controlplane.model.finding import Severity
 from controlplane.model.rebalance import Rebalance, RebalancePolicy
-from controlplane.planning.between import plans_between
-from controlplane.planning.checks import check_plan
 from controlplane.planning.infeasible import InfeasiblePlan
 from controlplane.planning.rebalance import rebalance as rebalanced
 
@@ -60,45 +54,9 @@ def rebalance(
         raise KasumiError(diagnosis(infeasible, inputs)) from None
     held = recently_placed(session.store, inputs.estate.id, datetime.now(UTC) - timedelta(hours=hold_hours))
     found = rebalanced(inputs, plan, policy, held)
-    known = {finding.where for finding in check_plan(plan, inputs.estate, inputs.observation)}
-    for number, state in enumerate(plans_between(plan, found, inputs.estate), start=1):
-        for finding in check_plan(state, inputs.estate, inputs.observation):
-            if finding.severity is Severity.CRITICAL and finding.where not in known:
-                raise KasumiError(f"the state after move {number} does not pass its check ({finding}); nothing was written")
-    if out == STDOUT:
-        typer.echo(_document(found), nl=False)
-    else:
-        _show(found)
-    if out is not None and out != STDOUT:
-        write_whole(Path(out), _document(found))
-        say(f"written to {out}")
+    show_moves(found, plan, inputs, out)
     _tell(found)
     return ExitCode.DONE
-
-
-def _document(found: Rebalance) -> str:
-    return json.dumps({"digest": digest(found), **to_data(found)}, ensure_ascii=False, sort_keys=True, indent=1) + "\n"
-
-
-def _show(found: Rebalance) -> None:
-    if found.moves:
-        columns = ("ORDER", "WINDOW", "MACHINE", "FROM", "TO", "MEMORY", "DISK", "WHY")
-        rows = [
-            (
-                str(move.order),
-                str(move.window),
-                move.machine,
-                move.found,
-                move.wanted,
-                f"{move.memory_mib} MiB",
-                f"{move.disk_gib} GiB",
-                move.reason,
-            )
-            for move in found.moves
-        ]
-        print_table(columns, rows)
-    for text in found.left:
-        say(f"stays against a rule: {text}")
 
 
 def _tell(found: Rebalance) -> None:

@@ -1,10 +1,12 @@
 """`kasumi reconcile`: find and repair drift from the accepted plan."""
 
 import time
+from collections.abc import Mapping
 
 import typer
 
 from controlplane.cli.attempt_view import DRIFT_COLUMNS, drift_record, outcome_record, sentence, show_attempt
+from controlplane.cli.lease_view import lease_records, say_leases
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
 from controlplane.cli.output import FORMAT_OPTION, Format, emit, emit_document, say
 from controlplane.cli.progress import StepProgress
@@ -13,6 +15,8 @@ from controlplane.errors import ExitCode, KasumiError
 from controlplane.execution.converge import Permissions
 from controlplane.execution.reconcile import Look, accepted, look
 from controlplane.execution.reconcile import reconcile as reconcile_once
+from controlplane.model.lease import Lease
+from controlplane.planning.leases import planned_leases
 
 
 def reconcile(
@@ -29,8 +33,10 @@ def reconcile(
     was not reached, 5 something foreign stands in the way, 75 another controller is at work.
     """
     session = Session(home=home, inventory=inventory)
+    leases = planned_leases(accepted(session.store, session.estate.id))
+    say_leases(leases)
     if check:
-        return _report(look(session.store, session.estate.id), output, detailed_exitcode)
+        return _report(look(session.store, session.estate.id), leases, output, detailed_exitcode)
     if not once:
         raise KasumiError("reconcile: say --once to repair now or --check to look only", ExitCode.USAGE)
     machines = len(accepted(session.store, session.estate.id).machines)
@@ -41,14 +47,17 @@ def reconcile(
     if output is Format.TABLE:
         show_attempt(attempt, verb="reconcile", machines=machines, seconds=seconds)
     else:
-        emit_document({"outcomes": [outcome_record(outcome) for outcome in attempt.convergence.outcomes]}, output)
+        outcomes = [outcome_record(outcome) for outcome in attempt.convergence.outcomes]
+        emit_document({"outcomes": outcomes, "leases": lease_records(leases)}, output)
         say(sentence(attempt, verb="reconcile", machines=machines, seconds=seconds))
     return int(attempt.exit_code)
 
 
-def _report(found: Look, output: Format, detailed_exitcode: bool) -> int:
+def _report(found: Look, leases: Mapping[str, Lease], output: Format, detailed_exitcode: bool) -> int:
     records = [drift_record(drift) for drift in found.drift]
-    if records or output is not Format.TABLE:
+    if output in {Format.JSON, Format.YAML}:
+        emit_document({"drift": records, "leases": lease_records(leases)}, output)
+    elif records or output is Format.CSV:
         emit("drift", records, DRIFT_COLUMNS, output)
     unreachable = [host for host in found.observation.hosts.values() if not host.reachable]
     for host in unreachable:

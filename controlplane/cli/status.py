@@ -1,6 +1,7 @@
 """`kasumi status`: the accepted plan, every host and machine as seen now, what differs, migrations and recent runs."""
 
 from controlplane.cli.attempt_view import DRIFT_COLUMNS, drift_record
+from controlplane.cli.lease_view import lease_records
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
 from controlplane.cli.output import FORMAT_OPTION, Format, emit_document, print_table, say
 from controlplane.cli.session import Session
@@ -8,6 +9,7 @@ from controlplane.errors import ExitCode
 from controlplane.execution.reconcile import Look, look
 from controlplane.model.document import digest
 from controlplane.model.plan import PlannedMachine
+from controlplane.planning.leases import planned_leases
 
 _RECENT_RUNS = 5
 
@@ -22,11 +24,13 @@ def status(output: Format = FORMAT_OPTION, home: OptionalPath = HOME_OPTION, inv
         {"machine": m.machine, "phase": m.phase.value, "problem": m.problem} for m in session.store.migrations(found.plan.estate)
     ]
     drift = [drift_record(item) for item in found.drift]
+    leases = lease_records(planned_leases(found.plan))
     if output is Format.TABLE:
         say(f"plan {digest(found.plan)[:12]} of estate {found.plan.estate}; {found.foreign} foreign machines left alone")
         _table(hosts)
         _table(machines)
         _table(migrations)
+        _table(leases)
         if drift:
             print_table(DRIFT_COLUMNS, [[str(record[column]) for column in DRIFT_COLUMNS] for record in drift])
         say(f"{len(drift)} differences from the accepted plan" + ("; `kasumi reconcile --once` repairs them" if drift else ""))
@@ -34,7 +38,15 @@ def status(output: Format = FORMAT_OPTION, home: OptionalPath = HOME_OPTION, inv
             say(f"run {run.id} {run.verb} by {run.actor} at {run.started_at:%Y-%m-%d %H:%M:%S%z}: {run.result or 'running'}")
     else:
         emit_document(
-            {"plan": digest(found.plan), "hosts": hosts, "machines": machines, "migrations": migrations, "drift": drift}, output
+            {
+                "plan": digest(found.plan),
+                "hosts": hosts,
+                "machines": machines,
+                "migrations": migrations,
+                "leases": leases,
+                "drift": drift,
+            },
+            output,
         )
     return ExitCode.DONE if all(host.reachable for host in found.observation.hosts.values()) else ExitCode.UNREACHABLE
 

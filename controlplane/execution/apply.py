@@ -33,6 +33,7 @@ def memory_of(store: Store, estate: str) -> Memory:
         recorded_uuids=store.recorded_uuids(estate),
         native_ids=store.native_ids(estate),
         migrations={migration.machine: migration for migration in store.migrations(estate)},
+        today=datetime.now(UTC).date(),
     )
 
 
@@ -49,7 +50,7 @@ def apply_plan(plan: Plan, estate: Estate, store: Store, *, actor: str, watch: W
         _refuse_other_parent(plan, plan_digest, store.accepted_plan(plan.estate))
         memory = memory_of(store, plan.estate)
         refuse_stale(plan, estate, before, store.accepted_plan(plan.estate), memory)
-        leaving = [drift for drift in differences(plan, before, memory) if drift.action is Action.REMOVE]
+        leaving = [drift for drift in differences(plan, before, memory) if drift.action in {Action.REMOVE, Action.RELEASE}]
         if leaving and not permissions.remove:
             raise RefusedError(_removal_text(leaving))
         store.accept_plan(plan, actor=actor, at=datetime.now(UTC))
@@ -75,6 +76,7 @@ def attempt(
     )
     now = datetime.now(UTC)
     store.record_native_ids(plan.estate, _given_ids(plan, done.observation), now)
+    store.forget_native_ids(plan.estate, _released(before, done))
     record_look(plan, store, done.observation)
     finished = Attempt(convergence=done, foreign=unplanned_foreign(plan, done.observation), exit_code=exit_code_of(done))
     counts: dict[str, object] = {result.value: sum(1 for o in done.outcomes if o.result is result) for result in Result}
@@ -88,13 +90,20 @@ def _forget_lost(plan: Plan, store: Store, before: Observation) -> None:
     store.forget_native_ids(plan.estate, [machine.uuid for machine in plan.machines if machine.id in lost])
 
 
+def _released(before: Observation, done: Convergence) -> list[str]:
+    """The uuids of adopted machines that were let go of; another adoption puts an id on record anew."""
+    gone = {o.drift.subject for o in done.outcomes if o.drift.action is Action.RELEASE and o.result is Result.DONE}
+    seen = (machine for host in before.hosts.values() for machine in host.machines)
+    return [each.uuid for each in seen if each.mark is not None and each.mark.adopted and each.mark.machine in gone]
+
+
 def _given_ids(plan: Plan, observation: Observation) -> dict[str, str]:
     """Ids that providers gave to our machines, by uuid; of copies with one uuid none is ours for sure."""
     planned = {machine.uuid: machine.id for machine in plan.machines}
     found: dict[str, list[str]] = {}
     for host in observation.hosts.values():
         for seen in host.machines:
-            if seen.native_id and seen.mark is not None and planned.get(seen.uuid) == seen.mark.machine:
+            if seen.native_id and seen.mark is not None and not seen.mark.adopted and planned.get(seen.uuid) == seen.mark.machine:
                 found.setdefault(seen.uuid, []).append(seen.native_id)
     return {uuid: ids[0] for uuid, ids in found.items() if len(ids) == 1}
 
@@ -144,5 +153,11 @@ def _refuse_other_parent(plan: Plan, plan_digest: str, accepted: Plan | None) ->
 
 
 def _removal_text(leaving: list[Drift]) -> str:
-    names = "\n".join(f"  - {drift.subject} on {drift.host} ({drift.found})" for drift in leaving)
-    return f"this plan removes machines and the disks made for them:\n{names}\nnothing was changed; confirm with --yes"
+    told = ""
+    for action, what in (
+        (Action.REMOVE, "this plan removes machines and the disks made for them:\n"),
+        (Action.RELEASE, "this plan lets go of adopted machines, which run on without our mark:\n"),
+    ):
+        lines = [f"  - {drift.subject} on {drift.host} ({drift.found})\n" for drift in leaving if drift.action is action]
+        told += what + "".join(lines) if lines else ""
+    return f"{told}nothing was changed; confirm with --yes"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from controlplane.connectors.ansible import Engine, Login, Push, Pushed, Target, push
 from controlplane.connectors.push_events import Notice, Tally, Watch
-from controlplane.errors import ExitCode, KasumiError
+from controlplane.errors import ExitCode, KasumiError, RefusedError
 from controlplane.execution.reachable import KeyBook, Reached, wait_until_reachable
 from controlplane.execution.reconcile import accepted
 from controlplane.model.document import digest, to_data
@@ -122,7 +122,14 @@ def selected(plan: Plan, names: Sequence[str]) -> tuple[PlannedMachine, ...]:
     if not names:
         return tuple(machine for machine in plan.machines if machine.method is Method.IMAGE)
     _refuse_unknown(names, [machine.id for machine in plan.machines])
-    return tuple(machine for machine in plan.machines if machine.id in set(names))
+    chosen = tuple(machine for machine in plan.machines if machine.id in set(names))
+    adopted = [machine.id for machine in chosen if machine.method is Method.ADOPT]
+    if adopted:
+        raise RefusedError(
+            f"configure: {', '.join(adopted)} was adopted, not made from an image: nothing of ours can log in there, and what runs on "
+            "it is not known; leave it out"
+        )
+    return chosen
 
 
 def refuse_unknown_roles(machines: Sequence[PlannedMachine]) -> None:

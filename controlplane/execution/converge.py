@@ -32,6 +32,8 @@ SHUTDOWN_SECONDS = 90.0
 _DEFINING = frozenset({Action.CREATE, Action.RESIZE, Action.RECONNECT, Action.SET_AUTOSTART})
 _POWERING = frozenset({Action.CREATE, Action.START, Action.RESUME})
 _LEAVING = frozenset({Action.REFUSE, Action.WAIT, Action.MIGRATE})
+_PERMITTED = frozenset({Action.REMOVE, Action.RELEASE})
+"""What only a person's word allows."""
 
 Watcher = Callable[[Drift | Outcome], None]
 """Told of each difference before it is acted on, and of its outcome after."""
@@ -148,7 +150,7 @@ class _Host:
         return any(network.name == drift.subject and network.host == drift.host for network in self.plan.networks)
 
     def _left(self, drift: Drift) -> bool:
-        return drift.action in _LEAVING or (drift.action is Action.REMOVE and not self.permissions.remove)
+        return drift.action in _LEAVING or (drift.action in _PERMITTED and not self.permissions.remove)
 
     def _leave(self, drift: Drift) -> Outcome:
         outcome = Outcome(drift=drift, result=Result.LEFT, message=_why_left(drift))
@@ -193,12 +195,15 @@ class _Host:
         stopping = [drift for drift in group if drift.action in _LEAVING]
         if stopping:
             return [self._leave(drift) for drift in group]
-        if any(drift.action is Action.REMOVE for drift in group):
+        if any(drift.action in _PERMITTED for drift in group):
             return self._remove(provider, group)
         machine = self.machines[group[0].subject]
         actions = {drift.action for drift in group}
 
         def act() -> str:
+            if Action.STOP in actions:
+                provider.stop(self._ref(machine, made_now=False), force_after_seconds=None)
+                return ""
             if Action.CREATE in actions and problem is not None:
                 raise problem
             starting = bool(actions & _POWERING)
@@ -230,6 +235,9 @@ class _Host:
         ref = MachineRef(estate=self.plan.estate, machine=group[0].subject, uuid=seen.uuid, native_id=seen.native_id)
 
         def act() -> None:
+            if group[0].action is Action.RELEASE:
+                provider.release(ref)
+                return
             provider.stop(ref, force_after_seconds=SHUTDOWN_SECONDS)
             provider.remove(ref)
 
@@ -297,5 +305,6 @@ def _why_left(drift: Drift) -> str:
         Action.WAIT: "between two states; run again in a moment",
         Action.MIGRATE: f"comes with its data: `kasumi migrate start {drift.subject}`",
         Action.REMOVE: "left the plan; `kasumi apply --yes` removes it and the disks made for it",
+        Action.RELEASE: "left the plan, and was adopted; `kasumi apply --yes` takes our mark off and lets it run on",
         Action.RESTART_NEEDED: "configured; the running machine follows at its next restart",
     }.get(drift.action, "")

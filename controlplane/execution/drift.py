@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 
 from controlplane.model.drift import Action, Drift
+from controlplane.model.lease import AtEnd, Lease, LeaseState
 from controlplane.model.migration import Migration, Phase
-from controlplane.model.observed import HostObservation, Observation, ObservedMachine, PowerState
+from controlplane.model.observed import HostObservation, Mark, Observation, ObservedMachine, PowerState
 from controlplane.model.plan import Method, Plan, PlannedMachine
 from controlplane.model.security import security_groups
+from controlplane.planning.leases import planned_leases
 
 _ARRIVED = frozenset({Phase.CUT_OVER, Phase.FINALIZED})
 
@@ -24,12 +27,14 @@ _POWER_ACTIONS = {
 class Memory:
     """What the store remembers and drift needs: uuids of machines of earlier accepted plans, and migrations by machine.
 
-    `native_ids`: the id that a provider with ids of its own gave to the machine of a uuid.
+    `native_ids`: the id that a provider with ids of its own gave to the machine of a uuid. `today`: the day on which leases
+    are held against their ends; None: none ends.
     """
 
     recorded_uuids: frozenset[str] = frozenset()
     native_ids: dict[str, str] = field(default_factory=dict, hash=False)
     migrations: dict[str, Migration] = field(default_factory=dict, hash=False)
+    today: date | None = None
 
     def arrived(self, machine: PlannedMachine) -> bool:
         """True when a machine that comes by migration has been cut over, so that we keep it running from now on."""
@@ -43,6 +48,7 @@ def differences(plan: Plan, observation: Observation, memory: Memory) -> tuple[D
     for seen_host in observation.hosts.values():
         for seen in seen_host.machines:
             where.setdefault(seen.uuid, []).append((seen_host, seen))
+    leases = planned_leases(plan)
     found: list[Drift] = []
     for planned_host in plan.hosts:
         host = observation.hosts.get(planned_host.id)
@@ -51,7 +57,9 @@ def differences(plan: Plan, observation: Observation, memory: Memory) -> tuple[D
         found.extend(_network_drift(plan, host))
         for machine in plan.machines:
             if machine.host == host.host:
-                found.extend(_machine_drift(plan, machine, host, where.get(machine.uuid, []), memory))
+                rows = _machine_drift(plan, machine, host, where.get(machine.uuid, []), memory)
+                lease = leases.get(machine.id)
+                found.extend(rows if lease is None else _leased(rows, lease, where.get(machine.uuid, []), memory.today))
         found.extend(_surplus(plan, host, memory))
     return tuple(found)
 
@@ -106,6 +114,9 @@ def _machine_drift(
     if recorded and seen.native_id != recorded:
         yield _drift(host, machine.id, "identity", f"server {recorded}", f"its mark on {seen.native_id}", Action.REFUSE)
         return
+    if seen.mark.adopted and not recorded:
+        yield _drift(host, machine.id, "identity", "an adoption on record", f"its mark on {seen.native_id}", Action.REFUSE)
+        return
     if machine.method is Method.COLD and not memory.arrived(machine):
         yield _drift(host, machine.id, "migration", "cut over", seen.state, Action.MIGRATE)
         return
@@ -117,11 +128,30 @@ def _machine_drift(
         yield _drift(host, machine.id, "state", PowerState.RUNNING, _state_text(seen), _POWER_ACTIONS[seen.state])
 
 
+def _leased(
+    rows: Iterator[Drift], lease: Lease, found: list[tuple[HostObservation, ObservedMachine]], today: date | None
+) -> Iterator[Drift]:
+    """What is left of a machine's drift when its lease ended and it is to be stopped then: what a person must decide, and its stop."""
+    if today is None or lease.at_end is not AtEnd.STOP or lease.state(today) is not LeaseState.ENDED:
+        yield from rows
+        return
+    left = list(rows)
+    stays = [row for row in left if row.action in {Action.REFUSE, Action.WAIT, Action.MIGRATE}]
+    yield from stays
+    if not stays and found and found[0][1].state in {PowerState.RUNNING, PowerState.PAUSED}:
+        ((at, seen),) = found
+        mark = seen.mark
+        subject = mark.machine if mark is not None else seen.name
+        yield _drift(at, subject, "lease", f"stopped, ended on {lease.until}", seen.state, Action.STOP)
+
+
 def _missing(machine: PlannedMachine, host: HostObservation, memory: Memory) -> Drift:
     recorded = memory.native_ids.get(machine.uuid, "")
-    unmarked = next((other for other in host.machines if recorded and other.native_id == recorded), None)
+    unmarked = next((other for other in host.machines if recorded and other.given_id == recorded), None)
     if unmarked is not None:
         return _drift(host, machine.id, "owner", f"our mark on server {recorded}", _owner(unmarked), Action.REFUSE)
+    if machine.method is Method.ADOPT:
+        return _drift(host, machine.id, "state", PowerState.RUNNING, "absent, and it was adopted, not made by us", Action.REFUSE)
     namesake = next((other for other in host.machines if other.name == machine.id), None)
     if namesake is not None:
         found = f"{_owner(namesake)} with uuid {namesake.uuid}"
@@ -152,11 +182,12 @@ def _shape_drift(plan: Plan, machine: PlannedMachine, host: HostObservation, see
     if seen.resize_unconfirmed:
         yield _drift(host, machine.id, "resize", "confirmed", "waiting to be confirmed", Action.RESIZE)
     names = {network.network: network.name for network in plan.networks if network.host == host.host}
+    over = {network.bridge: network.name for network in plan.networks if network.host == host.host and network.bridge}
     wanted_nics = tuple(sorted((names.get(nic.network, nic.network), nic.mac) for nic in machine.nics))
     for what, nics in (("network cards", seen.nics), ("running network cards", seen.live_nics)):
         if nics is None:
             continue
-        found_nics = tuple(sorted((nic.network, nic.mac) for nic in nics))
+        found_nics = tuple(sorted((nic.network or over.get(nic.bridge, ""), nic.mac) for nic in nics))
         if found_nics != wanted_nics:
             yield _drift(host, machine.id, what, _nics_text(wanted_nics), _nics_text(found_nics), Action.RECONNECT)
             break
@@ -185,15 +216,17 @@ def _surplus(plan: Plan, host: HostObservation, memory: Memory) -> Iterator[Drif
     for seen in host.machines:
         if seen.mark is None or seen.mark.estate != plan.estate or seen.uuid in planned:
             continue
-        recorded = seen.uuid in memory.recorded_uuids and memory.native_ids.get(seen.uuid, seen.native_id) == seen.native_id
-        yield _drift(
-            host,
-            seen.mark.machine,
-            "machine",
-            "absent",
-            seen.state if recorded else f"{seen.state}, marked as ours but in no plan on record",
-            Action.REMOVE if recorded else Action.REFUSE,
-        )
+        known = memory.native_ids.get(seen.uuid, "" if seen.mark.adopted else seen.native_id)
+        recorded = seen.uuid in memory.recorded_uuids and known == seen.native_id
+        found = seen.state if recorded else f"{seen.state}, {_unplanned(seen.mark, adopted=known == seen.native_id)}"
+        leave = Action.RELEASE if seen.mark.adopted else Action.REMOVE
+        yield _drift(host, seen.mark.machine, "machine", "absent", found, leave if recorded else Action.REFUSE)
+
+
+def _unplanned(mark: Mark, *, adopted: bool) -> str:
+    if mark.adopted and adopted:
+        return "adopted, but in no accepted plan yet: plan and apply, or `kasumi adopt --release`"
+    return "marked as ours but in no plan on record"
 
 
 def _drift(host: HostObservation, subject: str, what: str, wanted: str, found: str, action: Action) -> Drift:

@@ -16,6 +16,7 @@ from controlplane.inventory.references import reference_findings
 from controlplane.inventory.schema import (
     CpuEntry,
     HostEntry,
+    LeaseEntry,
     MachineEntry,
     NeedsEntry,
     PolicyEntry,
@@ -27,6 +28,7 @@ from controlplane.inventory.schema import (
 )
 from controlplane.model import estate as words
 from controlplane.model.finding import Finding
+from controlplane.model.lease import Lease
 from controlplane.model.needs import Cpu, LoadProfile, Needs, Offers
 from controlplane.model.resources import Overcommit, Resources
 from controlplane.model.running import Policy, Running
@@ -190,6 +192,10 @@ def _resources(size: Size) -> Resources:
     return Resources(vcpus=size.vcpus, memory_mib=size.memory, disk_gib=size.disk)
 
 
+def _lease(entry: LeaseEntry | None) -> Lease | None:
+    return Lease(**dict(entry)) if entry is not None else None
+
+
 def _services(services: list[ServiceEntry]) -> tuple[words.Service, ...]:
     return tuple(words.Service(**dict(service)) for service in services)
 
@@ -209,6 +215,7 @@ def _system(entry: Entry, model: SystemEntry) -> words.System:
         savings=tuple(words.Saving(**dict(saving)) for saving in model.savings),
         description=model.description,
         demand=words.Confirmation(by=model.demand.confirmed_by, on=model.demand.confirmed_on) if model.demand else None,
+        lease=_lease(model.lease),
     )
 
 
@@ -239,6 +246,7 @@ def _server(entry: Entry, model: ServerEntry, ledger: tuple[words.LedgerValue, .
         variables=model.variables,
         depends_on=tuple(model.depends_on),
         example=model.example,
+        lease=_lease(model.lease),
         ledger=ledger,
     )
 
@@ -258,6 +266,7 @@ def _machine(entry: Entry, model: MachineEntry) -> words.WantedMachine:
         roles=tuple(model.roles),
         services=_services(model.services),
         variables=model.variables,
+        lease=_lease(model.lease),
     )
 
 

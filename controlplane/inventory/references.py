@@ -132,9 +132,9 @@ def _libvirt(entry: Entry, uri: str, *inner: str) -> Iterator[Finding]:
         yield entry.finding(f"{uri}: {error}", error.remedy, *inner)
 
 
-def _source(entry: Entry) -> Iterator[Finding]:
+def _source(entry: Entry, shared: Collection[str]) -> Iterator[Finding]:
     source = entry.model.source
-    if source is not None and "source" not in entry.broken:
+    if source is not None and "source" not in entry.broken and source.uri not in shared:
         yield from _libvirt(entry, source.uri, "source", "uri")
 
 
@@ -174,11 +174,12 @@ def _cloud_overlaps(hosts: Iterable[Entry]) -> Iterator[Finding]:
 def _servers(entries: Entries) -> Iterator[Finding]:
     machines, systems, hosts = _ids(entries.machines), _ids(entries.systems), _ids(entries.hosts)
     networks, images, servers = _ids(entries.networks), _ids(entries.images), _ids(entries.servers)
+    shared = {host.model.uri for host in entries.hosts if "uri" not in host.broken}
     for entry in entries.servers:
         server = entry.model
         if entry.system:
             yield from _resolves(entry, entry.system, "system", systems)
-        yield from _source(entry)
+        yield from _source(entry, shared)
         if server.network:
             yield from _resolves(entry, server.network, "network", networks, "network")
         if server.image:
@@ -218,8 +219,10 @@ def _names_a_server(jump: str) -> bool:
 
 
 def _needs(entry: Entry) -> Iterator[Finding]:
-    """What a machine made of a server must know and the server does not state."""
+    """What a machine made of a server must know and the server does not state, and what it states for no machine."""
     server = entry.model
+    if server.lease is not None and server.disposition not in {Disposition.REHOST, Disposition.REPLATFORM}:
+        yield entry.finding("no machine is made of it, so nothing can be leased", "remove the lease", "lease")
     moved = ("network", "address", "mac") if server.source is not None else ("network",)
     size = "size" if server.target is None or server.disposition is Disposition.REHOST else "target"
     needed = {Disposition.REPLATFORM: (size, "image", "network"), Disposition.REHOST: (size, *moved)}

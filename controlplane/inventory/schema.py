@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from controlplane.inventory.units import SizeError, size_gib, size_mib
 from controlplane.model.estate import Disposition
+from controlplane.model.lease import AtEnd
 from controlplane.model.needs import HOURS_OF_A_DAY, HOURS_OF_A_WEEK, Domain
 from controlplane.model.running import Objective
 from controlplane.model.window import WindowError, parse_window
@@ -348,6 +349,13 @@ class ServiceEntry(Strict):
     expect: str = ""
 
 
+class LeaseEntry(Strict):
+    """Until when, the last day included, and what is done then."""
+
+    until: date
+    at_end: Annotated[AtEnd, Field(strict=False)] = AtEnd.REPORT
+
+
 class MachineEntry(Strict):
     """One of the `machines` of a system."""
 
@@ -362,6 +370,7 @@ class MachineEntry(Strict):
     roles: list[Id] = []
     services: list[ServiceEntry] = []
     variables: dict[str, Any] = {}
+    lease: LeaseEntry | None = None
 
 
 class DemandEntry(Strict):
@@ -395,6 +404,7 @@ class SystemEntry(Strict):
     savings: list[SavingEntry] = []
     description: LongText = ""
     demand: DemandEntry | None = None
+    lease: LeaseEntry | None = None
     machines: dict[str, Any] = {}
     reservations: dict[str, Any] = {}
 
@@ -441,6 +451,7 @@ class ServerEntry(Strict):
     ssh: SshEntry = SshEntry()
     variables: dict[str, Any] = {}
     depends_on: list[Id] = []
+    lease: LeaseEntry | None = None
     running: RunningEntry = RunningEntry()
     example: bool = False
 

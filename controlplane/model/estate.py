@@ -8,6 +8,7 @@ from datetime import date
 from enum import StrEnum
 
 from controlplane.model.facts import Value
+from controlplane.model.lease import Lease
 from controlplane.model.needs import LoadProfile, Needs, Offers
 from controlplane.model.resources import Overcommit, Resources
 from controlplane.model.running import Policy, Running
@@ -70,6 +71,9 @@ class Service:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LibvirtSource:
     """Where a server that is a guest runs today: the old host's URI and its domain's name there.
+
+    The URI of a shared host, a cloud's too, means that it stands where it belongs, and `kasumi adopt` takes it over; `domain`
+    may then be its id as well.
 
     `disk_address` is the address from which the new host can read the disk; empty means the host of the URI.
     """
@@ -150,6 +154,8 @@ class Server:
     variables: dict[str, object] = field(default_factory=dict, hash=False)
     depends_on: tuple[str, ...] = ()
     example: bool = False
+    lease: Lease | None = None
+    """None: that of its system, if that has one."""
     ledger: tuple[LedgerValue, ...] = ()
     target_reason: str = ""
     """Why this target, where an assessment set it; empty for one that the inventory states."""
@@ -175,6 +181,8 @@ class WantedMachine:
     roles: tuple[str, ...] = ()
     services: tuple[Service, ...] = ()
     variables: dict[str, object] = field(default_factory=dict, hash=False)
+    lease: Lease | None = None
+    """None: that of its system, if that has one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +218,8 @@ class System:
     contract_end: date | None = None
     savings: tuple[Saving, ...] = ()
     description: str = ""
+    lease: Lease | None = None
+    """Of its machines that have none of their own."""
     demand: Confirmation | None = None
     """None: nobody has confirmed that it is needed."""
 

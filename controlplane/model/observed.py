@@ -25,11 +25,15 @@ class PowerState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """Our ownership mark as found on a machine. Ours only together with the recorded uuid."""
+    """Our ownership mark as found on a machine. Ours only together with the recorded uuid.
+
+    `adopted`: it stood there before us, so it counts only with the id on record, and is let go of instead of deleted.
+    """
 
     estate: str
     machine: str
     plan: str
+    adopted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,8 @@ class ObservedNic:
     mac: str
     address: str | None = None
     security_groups: tuple[str, ...] | None = None
+    bridge: str = ""
+    """The host's bridge of a card that is plugged in there without a network; empty for every other card."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +90,11 @@ class ObservedMachine:
     """Why it is crashed or failed, as the provider says."""
     resize_unconfirmed: bool = False
     """A resize was begun and waits to be confirmed."""
+
+    @property
+    def given_id(self) -> str:
+        """The id that the provider itself knows it by."""
+        return self.native_id or self.uuid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

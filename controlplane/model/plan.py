@@ -28,6 +28,8 @@ class Method(StrEnum):
     """Created from a base image by `kasumi apply`."""
     COLD = "cold"
     """Moved with its disk from an old libvirt host by `kasumi migrate`, source shut down."""
+    ADOPT = "adopt"
+    """Stood on its host before, taken over by `kasumi adopt`; never made anew and never deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

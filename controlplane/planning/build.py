@@ -4,12 +4,14 @@ Pure: the same estate, observation, accepted plan, images and keys give the same
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from controlplane.model.cloud import is_cloud
 from controlplane.model.document import digest
 from controlplane.model.estate import Estate, Host
 from controlplane.model.observed import Observation
 from controlplane.model.plan import (
+    Method,
     Plan,
     PlannedAccess,
     PlannedHost,
@@ -24,7 +26,7 @@ from controlplane.planning.believed import believed_warnings
 from controlplane.planning.capacity import HostRoom, rooms_of
 from controlplane.planning.constraints import PlanSoFar
 from controlplane.planning.contention import contention_warnings
-from controlplane.planning.demand import Draft, demand_of
+from controlplane.planning.demand import Demand, Draft, demand_of
 from controlplane.planning.existing import Existing, existing_machines
 from controlplane.planning.facts import input_facts
 from controlplane.planning.infeasible import InfeasiblePlan, why_unplaced
@@ -47,8 +49,9 @@ def build_plan(
     Raises InfeasiblePlan, whose text names every machine that fits nowhere, why on each host, and the next move.
     """
     demand = demand_of(estate)
+    existing, problems = existing_machines(demand.drafts, estate, observation, parent)
+    demand = _without_unadopted(demand, existing)
     drafts = demand.drafts
-    existing, problems = existing_machines(drafts, estate, observation, parent)
     problems = (*demand.problems, *problems, *_missing_images(drafts, images))
     rooms = rooms_of(estate, observation, parent, frozenset(draft.id for draft in drafts))
     if problems:
@@ -92,6 +95,27 @@ def build_plan(
             *contention_warnings(rooms, (*drafts, *demand.reserved), placement.so_far.placed()),
         ),
         reservations=_reservations(demand.reserved, placement.so_far.placed(), estate),
+    )
+
+
+def _without_unadopted(demand: Demand, existing: Mapping[str, Existing]) -> Demand:
+    """A machine that stands on a shared host and was not adopted is foreign still: it keeps its room, and waits."""
+    waiting = {draft.id: draft for draft in demand.drafts if draft.method is Method.ADOPT and draft.id not in existing}
+    if not waiting:
+        return demand
+    return replace(
+        demand,
+        drafts=tuple(draft for draft in demand.drafts if draft.id not in waiting),
+        servers=tuple(replace(server, machine="") if server.machine in waiting else server for server in demand.servers),
+        warnings=(
+            *demand.warnings,
+            *(
+                f"server {draft.id}: stands on shared host {draft.source.uri} as {draft.source.domain}, and is not adopted; it is "
+                "in no plan until `kasumi adopt` takes it over"
+                for draft in waiting.values()
+                if draft.source is not None
+            ),
+        ),
     )
 
 

@@ -193,6 +193,7 @@ def _from_server(server: Server, estate: Estate, system: System) -> tuple[Draft 
     if sized is None:
         return None, f"{server.disposition.value}, but its size is not declared; add `size` or, for replatform, `target`"
     size, size_reason = sized
+    method = _moved_by(server, estate) if rehost else Method.IMAGE
     draft = Draft(
         id=server.id,
         system=system.id,
@@ -201,7 +202,7 @@ def _from_server(server: Server, estate: Estate, system: System) -> tuple[Draft 
         size=size,
         size_reason=size_reason,
         why=f"takes the place of server {server.id} ({server.disposition.value})",
-        method=Method.COLD if rehost else Method.IMAGE,
+        method=method,
         network=server.network,
         address=server.address if rehost else "",
         mac=server.mac.lower() if rehost else "",
@@ -248,6 +249,12 @@ def _shared_networks(drafts: Iterable[Draft]) -> list[str]:
     ]
 
 
+def _moved_by(server: Server, estate: Estate) -> Method:
+    """How a server that is kept as it is comes under management: one that runs on a shared host has nowhere to go."""
+    shared = {host.uri for host in estate.hosts.values()}
+    return Method.ADOPT if server.source is not None and server.source.uri in shared else Method.COLD
+
+
 def _size(server: Server, rehost: bool) -> tuple[Resources, str] | None:
     """The size to plan and why, or None where nothing states one; of a disk that moves as it is, the declared size counts."""
     if server.size is None:
@@ -276,6 +283,8 @@ def _missing(draft: Draft) -> list[str]:
         fields["image"] = draft.image
     else:
         fields["address"] = draft.address
+    if draft.method is Method.ADOPT:
+        fields["mac"] = draft.mac
     return [
         f"server {draft.server}: wanted a machine ({draft.why}), found no `{name}`; add it to the server in the inventory"
         for name, value in fields.items()

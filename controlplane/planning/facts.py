@@ -16,6 +16,7 @@ from controlplane.model.plan import Facts, Plan, PlannedImage, Scalar
 from controlplane.model.resources import Resources
 from controlplane.planning.capacity import physical_capacity
 from controlplane.planning.demand import apart_ministries
+from controlplane.planning.leases import lease_entity, lease_facts
 
 ANSWERS = "answers"
 BELIEVED = "believed"
@@ -37,7 +38,7 @@ class MovedFact:
 def input_facts(
     estate: Estate, observation: Observation, images: Mapping[str, PlannedImage], authorized_keys: tuple[str, ...]
 ) -> dict[str, Facts]:
-    """Flat facts per entity: `estate`, and `KIND/ID` of each server, machine, system, host, network, image and tier."""
+    """Flat facts per entity: `estate`, and `KIND/ID` of each server, machine, system, host, network, image, tier and lease."""
     facts: dict[str, Facts] = {"estate": _estate_facts(estate, authorized_keys)}
     facts |= {f"server/{server.id}": _server_facts(server, estate) for server in estate.servers.values()}
     facts |= {f"machine/{machine.id}": _machine_facts(machine, estate) for machine in estate.machines.values()}
@@ -54,6 +55,7 @@ def input_facts(
         }
         for tier in estate.tiers.values()
     }
+    facts |= lease_facts(estate)
     return {entity: dict(sorted(facts[entity].items())) for entity in sorted(facts)}
 
 
@@ -86,7 +88,7 @@ def believed_hosts(plan: Plan) -> tuple[str, ...]:
 def _touched(plan: Plan, entity: str) -> tuple[str, ...]:
     if entity == "estate":
         return tuple(sorted(machine.id for machine in plan.machines))
-    return tuple(sorted(machine.id for machine in plan.machines if entity in machine.derived_from))
+    return tuple(sorted(m.id for m in plan.machines if entity in m.derived_from or entity == lease_entity(m.id)))
 
 
 def _compared(before: Facts, after: Facts, *, used: bool) -> list[str]:

@@ -1,12 +1,14 @@
 """A libvirt host behind `providers.protocol`: looks before it acts, never recreates, and changes only what carries our mark.
 
 The parts: `libvirt_connection` (URI, ssh, errors), `libvirt_observe` (the look and what it costs), `libvirt_storage` (pool,
-volumes), `libvirt_network`, `libvirt_domain` (definitions), `libvirt_adjust` (changes of what exists), `libvirt_guest` (agent).
+volumes), `libvirt_network`, `libvirt_domain` (definitions), `libvirt_adjust` (changes of what exists), `libvirt_adopt` (what
+stood there before us), `libvirt_guest` (agent).
 """
 
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,11 +17,12 @@ import libvirt
 from controlplane.errors import KasumiError, RefusedError
 from controlplane.model.estate import StoragePool
 from controlplane.model.observed import HostObservation
-from controlplane.model.plan import PlannedImage, PlannedMachine, PlannedNetwork
+from controlplane.model.plan import Method, PlannedImage, PlannedMachine, PlannedNetwork
 from controlplane.providers import libvirt_guest, libvirt_network
 from controlplane.providers.libvirt_adjust import adjust_disk, adjust_nics, adjust_size
+from controlplane.providers.libvirt_adopt import look_at, put_mark, root_path, take_mark
 from controlplane.providers.libvirt_connection import Connection
-from controlplane.providers.libvirt_domain import NAMESPACE, PREFIX, domain_xml, mark_text, shape_of
+from controlplane.providers.libvirt_domain import domain_xml, shape_of
 from controlplane.providers.libvirt_observe import (
     observe_capacity,
     observe_machines,
@@ -28,7 +31,7 @@ from controlplane.providers.libvirt_observe import (
     with_usage,
 )
 from controlplane.providers.libvirt_storage import Storage, copy_volume, root_volume, seed_volume
-from controlplane.providers.protocol import MachineRef, Seed
+from controlplane.providers.protocol import Foreign, MachineRef, Seed
 from controlplane.providers.seed import seed_iso
 
 _LOOK_SECONDS = 0.5
@@ -129,7 +132,12 @@ class LibvirtProvider:
     ) -> str:
         """Define what is missing, adjust what differs; disk and domain that exist are kept."""
         with self._connection.errors(f"machine {machine.id}"), self._of(machine.id):
-            domain = self._find(self._ref(machine))
+            domain = self._find(self._ref(machine, native_id))
+            if domain is None and machine.method is Method.ADOPT:
+                raise RefusedError(
+                    f"machine {machine.id} on {self._host}: it was adopted, so it is never made anew; bring it back by hand, or "
+                    "take it out of the inventory"
+                )
             if domain is None:
                 domain = self._define(machine, plan, network_names, image, seed)
             else:
@@ -190,6 +198,10 @@ class LibvirtProvider:
         with self._connection.errors(f"machine {ref.machine}"), self._of(ref.machine):
             domain = self._find(ref)
             if domain is not None:
+                if domain.UUIDString() != ref.uuid:
+                    raise RefusedError(
+                        f"machine {ref.machine} on {self._host}: it was adopted, so it and its disks are not ours to delete"
+                    )
                 if domain.isActive():
                     raise KasumiError(
                         f"machine {ref.machine} on {self._host}: wanted stopped before removal, found running; stop it first"
@@ -204,12 +216,44 @@ class LibvirtProvider:
         with self._connection.errors(f"machine {ref.machine}"):
             return libvirt_guest.ssh_host_keys(self._owned(ref))
 
+    def look_at_foreign(self, native_id: str) -> Foreign:
+        """Its disk, and what a plan cannot say of it."""
+        with self._connection.errors(f"domain {native_id}"):
+            return look_at(self._connection.open().lookupByUUIDString(native_id))
+
+    def adopt(self, machine: PlannedMachine, *, native_id: str, plan: str) -> None:
+        """Write our mark into the definition, persistent and running; nothing else changes."""
+        with self._connection.errors(f"machine {machine.id}"), self._of(machine.id):
+            domain = self._connection.open().lookupByUUIDString(native_id)
+            shape = shape_of(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+            if shape.mark is not None and (shape.mark.estate, shape.mark.machine, shape.planned_uuid) != (
+                self._estate,
+                machine.id,
+                machine.uuid,
+            ):
+                raise RefusedError(
+                    f"machine {machine.id} on {self._host}: domain {domain.name()} bears the mark of "
+                    f"{shape.mark.estate}/{shape.mark.machine}; nothing was touched"
+                )
+            found_gib = look_at(domain).disk_gib
+            as_found = replace(machine.size, disk_gib=machine.size.disk_gib if found_gib is None else found_gib)
+            put_mark(domain, replace(machine, size=as_found), estate=self._estate, plan=plan)
+
+    def release(self, ref: MachineRef) -> None:
+        """Take our mark out of the definition, persistent and running; nothing else changes."""
+        with self._connection.errors(f"machine {ref.machine}"), self._of(ref.machine):
+            connection = self._connection.open()
+            domain = _lookup(lambda: connection.lookupByUUIDString(ref.native_id))
+            if domain is None or shape_of(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)).mark is None:
+                return
+            take_mark(self._owned(ref))
+
     def _of(self, machine: str) -> threading.RLock:
         """The lock of one machine, under which its mark and uuid are looked at again and then acted on."""
         return self._machine_locks.setdefault(machine, threading.RLock())
 
-    def _ref(self, machine: PlannedMachine) -> MachineRef:
-        return MachineRef(estate=self._estate, machine=machine.id, uuid=machine.uuid)
+    def _ref(self, machine: PlannedMachine, native_id: str) -> MachineRef:
+        return MachineRef(estate=self._estate, machine=machine.id, uuid=machine.uuid, native_id=native_id)
 
     def _domain_type(self, connection: libvirt.virConnect) -> str:
         if self._virtualisation is None:
@@ -217,9 +261,12 @@ class LibvirtProvider:
         return self._virtualisation
 
     def _find(self, ref: MachineRef) -> libvirt.virDomain | None:
-        """Our domain, or None; raises RefusedError when the name or the uuid belongs to somebody else."""
+        """Our domain, or None; raises RefusedError when the name or the uuid belongs to somebody else.
+
+        An adopted one keeps its own uuid, which is on record; its mark says which planned one it stands for.
+        """
         connection = self._connection.open()
-        by_uuid = _lookup(lambda: connection.lookupByUUIDString(ref.uuid))
+        by_uuid = _lookup(lambda: connection.lookupByUUIDString(ref.native_id or ref.uuid))
         if by_uuid is None:
             namesake = _lookup(lambda: connection.lookupByName(ref.machine))
             if namesake is not None:
@@ -228,8 +275,10 @@ class LibvirtProvider:
                     f"{namesake.UUIDString()}; rename or remove it by hand"
                 )
             return None
-        mark = shape_of(by_uuid.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)).mark
-        if mark is None or mark.estate != ref.estate or mark.machine != ref.machine:
+        shape = shape_of(by_uuid.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+        mark = shape.mark
+        stands_for = shape.planned_uuid or by_uuid.UUIDString()
+        if mark is None or (mark.estate, mark.machine, stands_for) != (ref.estate, ref.machine, ref.uuid):
             found = "no mark" if mark is None else f"the mark of {mark.estate}/{mark.machine}"
             raise RefusedError(
                 f"machine {ref.machine} on {self._host}: domain {by_uuid.name()} has our uuid but {found}; "
@@ -272,15 +321,31 @@ class LibvirtProvider:
 
     def _adjust(self, domain: libvirt.virDomain, machine: PlannedMachine, plan: str, names: Mapping[str, str]) -> None:
         """The mark names the plan that last changed the machine, so a plan that changes nothing here writes nothing here."""
-        changed = shape_of(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)).disk_gib != machine.size.disk_gib
+        kept_gib = shape_of(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)).disk_gib
+        changed = kept_gib != machine.size.disk_gib
         changed |= adjust_size(domain, machine.size)
         changed |= adjust_nics(domain, {nic.mac: names[nic.network] for nic in machine.nics})
-        volume, below_bytes = self._storage.root(machine.id)
-        changed |= adjust_disk(domain, volume, wanted_gib=machine.size.disk_gib, least_bytes=below_bytes, machine=machine.id)
+        if machine.method is not Method.ADOPT:
+            volume, below_bytes = self._storage.root(machine.id)
+            changed |= adjust_disk(domain, volume, wanted_gib=machine.size.disk_gib, least_bytes=below_bytes, machine=machine.id)
+        elif changed and kept_gib != machine.size.disk_gib:
+            self._grow_adopted(domain, machine)
         if changed:
-            flags = libvirt.VIR_DOMAIN_AFFECT_CONFIG | (libvirt.VIR_DOMAIN_AFFECT_LIVE if domain.isActive() else 0)
-            mark = mark_text(machine, estate=self._estate, plan=plan)
-            domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, mark, PREFIX, NAMESPACE, flags)
+            put_mark(domain, machine, estate=self._estate, plan=plan)
+
+    def _grow_adopted(self, domain: libvirt.virDomain, machine: PlannedMachine) -> None:
+        """The disk of an adopted machine lies where it lay; only libvirt's own pools know how to grow it."""
+        connection, path = self._connection.open(), root_path(domain)
+        try:
+            volume = connection.storageVolLookupByPath(path)
+        except libvirt.libvirtError as error:
+            if error.get_error_code() != libvirt.VIR_ERR_NO_STORAGE_VOL:
+                raise
+            raise RefusedError(
+                f"machine {machine.id} on {self._host}: wanted a disk of {machine.size.disk_gib} GiB; its disk {path} lies in no "
+                "storage pool, so it is not grown: define a pool over its folder, or plan the size it has"
+            ) from None
+        adjust_disk(domain, volume, wanted_gib=machine.size.disk_gib, least_bytes=0, machine=machine.id)
 
 
 def _lookup(find: Callable[[], libvirt.virDomain]) -> libvirt.virDomain | None:

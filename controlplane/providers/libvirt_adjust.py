@@ -10,8 +10,10 @@ from collections.abc import Mapping
 import libvirt
 
 from controlplane.errors import RefusedError
+from controlplane.model.observed import ObservedNic
 from controlplane.model.resources import Resources
 from controlplane.providers.libvirt_domain import interface_xml, new_interface_xml, shape_of
+from controlplane.providers.libvirt_network import bridge_of
 
 _CONFIG = libvirt.VIR_DOMAIN_AFFECT_CONFIG
 _LIVE = libvirt.VIR_DOMAIN_AFFECT_LIVE
@@ -93,9 +95,17 @@ def _set_live_size(domain: libvirt.virDomain, size: Resources) -> bool:
     return changed
 
 
+def _network_of(domain: libvirt.virDomain, nic: ObservedNic, wanted: Mapping[str, str]) -> str:
+    """The network of a card; one that is plugged straight into the bridge of the wanted network counts as on it."""
+    name = wanted.get(nic.mac, "")
+    if not (nic.bridge and name):
+        return nic.network
+    return name if bridge_of(domain.connect().networkLookupByName(name).XMLDesc()) == nic.bridge else nic.network
+
+
 def _set_nics(domain: libvirt.virDomain, wanted: Mapping[str, str], read: int, affect: int) -> bool:
     xml = domain.XMLDesc(read)
-    found = {nic.mac: nic.network for nic in shape_of(xml).nics}
+    found = {nic.mac: _network_of(domain, nic, wanted) for nic in shape_of(xml).nics}
     for mac in found.keys() - wanted.keys():
         domain.detachDeviceFlags(new_interface_xml(mac, found[mac]), affect)
     for mac, network in wanted.items():

@@ -11,7 +11,7 @@ import libvirt
 from lxml import etree
 
 from controlplane.model.observed import Mark, ObservedNic, PowerState
-from controlplane.model.plan import PlannedMachine
+from controlplane.model.plan import Method, PlannedMachine
 
 NAMESPACE = "urn:kasumi:machine:1"
 PREFIX = "kasumi"
@@ -57,6 +57,8 @@ class Shape:
     mark: Mark | None
     disk_gib: int | None
     """What our mark says of the root disk; None without one. A definition names a disk's file, never its size."""
+    planned_uuid: str = ""
+    """The uuid by which plans know an adopted domain, whose own is another; it stands in our mark. Empty for every other."""
 
 
 def domain_xml(
@@ -168,6 +170,7 @@ def _mark_attributes(machine: PlannedMachine, estate: str, plan: str) -> dict[st
         "system": machine.system,
         "disk-gib": str(machine.size.disk_gib),
         "plan": plan,
+        **({"uuid": machine.uuid} if machine.method is Method.ADOPT else {}),
     }
 
 
@@ -175,7 +178,7 @@ def shape_of(xml: str) -> Shape:
     """Read a definition. One walk over its children: this runs for each domain of each host at each look."""
     vcpus, memory_mib, current_mib = 0, 0, None
     nics: list[ObservedNic] = []
-    mark, disk_gib = None, None
+    mark, disk_gib, planned_uuid = None, None, ""
     for child in read_xml(_without_other_devices(xml)):
         if child.tag == "vcpu":
             vcpus = int(child.get("current") or child.text)
@@ -184,7 +187,7 @@ def shape_of(xml: str) -> Shape:
         elif child.tag == "currentMemory":
             current_mib = _mib(child)
         elif child.tag == "metadata":
-            mark, disk_gib = _mark(child)
+            mark, disk_gib, planned_uuid = _mark(child)
         elif child.tag == "devices":
             nics = [_nic(interface) for interface in child.iterchildren("interface")]
     return Shape(
@@ -193,6 +196,7 @@ def shape_of(xml: str) -> Shape:
         nics=tuple(nics),
         mark=mark,
         disk_gib=disk_gib,
+        planned_uuid=planned_uuid,
     )
 
 
@@ -236,14 +240,14 @@ def new_interface_xml(mac: str, network: str) -> str:
     return str(etree.tostring(_interface(devices, mac, network), encoding="unicode"))
 
 
-def _mark(metadata: etree._Element) -> tuple[Mark | None, int | None]:
-    """Our mark and the size of the root disk in it."""
+def _mark(metadata: etree._Element) -> tuple[Mark | None, int | None, str]:
+    """Our mark, the size of the root disk in it, and the planned uuid of an adopted domain."""
     found = next(metadata.iterchildren(f"{{{NAMESPACE}}}machine"), None)
     if found is None:
-        return None, None
-    size = found.get("disk-gib", "")
-    mark = Mark(estate=found.get("estate", ""), machine=found.get("id", ""), plan=found.get("plan", ""))
-    return mark, int(size) if size.isdecimal() else None
+        return None, None, ""
+    size, uuid = found.get("disk-gib", ""), found.get("uuid", "")
+    mark = Mark(estate=found.get("estate", ""), machine=found.get("id", ""), plan=found.get("plan", ""), adopted=bool(uuid))
+    return mark, int(size) if size.isdecimal() else None, uuid
 
 
 def _mib(memory: etree._Element) -> int:
@@ -252,10 +256,10 @@ def _mib(memory: etree._Element) -> int:
 
 
 def _nic(interface: etree._Element) -> ObservedNic:
-    network = mac = ""
+    network = mac = bridge = ""
     for child in interface.iterchildren("source", "mac"):
         if child.tag == "mac":
             mac = child.get("address", "").lower()
         else:
-            network = child.get("network", "")
-    return ObservedNic(network=network, mac=mac)
+            network, bridge = child.get("network", ""), child.get("bridge", "")
+    return ObservedNic(network=network, mac=mac, bridge="" if network else bridge)

@@ -70,7 +70,7 @@ def with_usage(host: Connection, machines: tuple[ObservedMachine, ...]) -> tuple
         host.give_up()
         return machines
     usage = {domain.UUIDString(): _use(stats) for domain, stats in found}
-    return tuple(replace(machine, usage=usage.get(machine.uuid, machine.usage)) for machine in machines)
+    return tuple(replace(machine, usage=usage.get(machine.given_id, machine.usage)) for machine in machines)
 
 
 def observe_networks(connection: libvirt.virConnect) -> tuple[ObservedNetwork, ...]:
@@ -140,7 +140,8 @@ def _look(domain: libvirt.virDomain, states: Mapping[str, PowerState], starting:
         raise
     return ObservedMachine(
         name=domain.name(),
-        uuid=uuid,
+        uuid=kept.planned_uuid or uuid,
+        native_id=uuid if kept.planned_uuid else "",
         mark=kept.mark,
         state=state,
         vcpus=kept.vcpus,

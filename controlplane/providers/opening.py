@@ -6,7 +6,7 @@ from controlplane.model.estate import StoragePool
 from controlplane.providers.libvirt import LibvirtProvider
 from controlplane.providers.libvirt_connection import Connection
 from controlplane.providers.libvirt_source import LibvirtSourceHost
-from controlplane.providers.protocol import CopyHost, Provider
+from controlplane.providers.protocol import CopyHost, DrainHost, Provider
 from controlplane.providers.source import SourceHost
 
 
@@ -24,7 +24,14 @@ def open_copy_host(host: str, uri: str, pool: StoragePool, *, estate: str, ssh_c
     return LibvirtProvider(host, Connection(uri, ssh_config=ssh_config), pool, estate=estate)
 
 
-def _open_cloud(host: str, uri: str, *, estate: str) -> Provider:
+def open_drain_host(host: str, uri: str, *, estate: str) -> DrainHost:
+    """The same, for a host of several hypervisors that places by itself."""
+    if not is_cloud(uri):
+        raise RefusedError(f"host {host} on {uri}: it is a hypervisor itself; leave --hypervisor out")
+    return _open_cloud(host, uri, estate=estate)
+
+
+def _open_cloud(host: str, uri: str, *, estate: str) -> DrainHost:
     # Loaded for those who have a cloud alone: it takes a third of a second, on every command.
     from controlplane.providers.openstack import OpenStackProvider  # noqa: PLC0415
     from controlplane.providers.openstack_cloud import Cloud  # noqa: PLC0415

@@ -2,7 +2,8 @@
 
 The parts: `openstack_cloud` (line, pages, errors), `openstack_faults` (what a no means), `openstack_mark` (ownership),
 `openstack_observe` (the look and what it costs), `openstack_image`, `openstack_flavor`, `openstack_network` (networks and
-security groups), `openstack_port`, `openstack_group` (replicas apart), `openstack_server`, `openstack_console`.
+security groups), `openstack_port`, `openstack_group` (replicas apart), `openstack_server`, `openstack_adopt` (what stood there
+before us), `openstack_console`.
 """
 
 import threading
@@ -15,15 +16,16 @@ from typing import TypeVar, cast
 
 from controlplane.errors import KasumiError, RefusedError
 from controlplane.model.observed import HostObservation, PowerState
-from controlplane.model.plan import PlannedImage, PlannedMachine, PlannedNetwork, PlannedNic
+from controlplane.model.plan import Method, PlannedImage, PlannedMachine, PlannedNetwork, PlannedNic
 from controlplane.model.resources import Resources
 from controlplane.model.security import SecurityGroup, security_groups
-from controlplane.providers import openstack_console, openstack_image, openstack_network
+from controlplane.providers import openstack_console, openstack_drain, openstack_image, openstack_network
+from controlplane.providers.openstack_adopt import look_at, put_mark, take_mark
 from controlplane.providers.openstack_cloud import Cloud, Json
 from controlplane.providers.openstack_faults import ApiError
 from controlplane.providers.openstack_flavor import Choice, choose_flavor
 from controlplane.providers.openstack_group import ensure_server_group
-from controlplane.providers.openstack_mark import AUTOSTART, MADE_FOR, PLAN, made_for, made_for_text, metadata
+from controlplane.providers.openstack_mark import ADOPTED, AUTOSTART, MADE_FOR, PLAN, made_for, made_for_text, metadata
 from controlplane.providers.openstack_observe import capacity_of, listing, machines_of, networks_of, quotas_of, state_of
 from controlplane.providers.openstack_port import ensure_port, plug, ports_of, unplug
 from controlplane.providers.openstack_server import (
@@ -36,7 +38,7 @@ from controlplane.providers.openstack_server import (
     resize_server,
     settled,
 )
-from controlplane.providers.protocol import MachineRef, Seed
+from controlplane.providers.protocol import Foreign, Hypervisor, MachineRef, Seed
 
 T = TypeVar("T")
 _STOPPED = frozenset({PowerState.STOPPED, PowerState.CRASHED, PowerState.FAILED})
@@ -127,6 +129,11 @@ class OpenStackProvider:
             if server is not None and state_of(server) is PowerState.FAILED:
                 delete_server(self._cloud, server, f"machine {machine.id}: failed server {server['id']}")
                 server, ref = None, replace(ref, native_id="")
+            if server is None and machine.method is Method.ADOPT:
+                raise RefusedError(
+                    f"machine {machine.id} on {self._host}: it was adopted, so it is never made anew; bring it back by hand, or "
+                    "take it out of the inventory"
+                )
             if server is None:
                 return self._make(ref, machine, plan, network_names, image, seed, starting=starting)
             return self._adjust(ref, server, machine, plan, network_names)
@@ -172,6 +179,10 @@ class OpenStackProvider:
         with self._cloud.errors(f"machine {ref.machine}"), self._of(ref.machine):
             server = find_server(self._cloud, ref, self._host)
             if server is not None:
+                if ADOPTED in server["metadata"]:
+                    raise RefusedError(
+                        f"machine {ref.machine} on {self._host}: it was adopted, so it and its disks are not ours to delete"
+                    )
                 state = state_of(server)
                 if state not in _STOPPED:
                     raise KasumiError(
@@ -196,6 +207,33 @@ class OpenStackProvider:
                     return ()
                 raise
             return openstack_console.ssh_host_keys(output or "")
+
+    def look_at_foreign(self, native_id: str) -> Foreign:
+        """What a plan cannot say of it."""
+        with self._cloud.errors(f"server {native_id}"):
+            return look_at(self._cloud.get("compute", f"/servers/{native_id}")["server"])
+
+    def adopt(self, machine: PlannedMachine, *, native_id: str, plan: str) -> None:
+        """Metadata and a tag on the server, the description of its ports; nothing else changes."""
+        ref = MachineRef(estate=self._estate, machine=machine.id, uuid=machine.uuid, native_id=native_id)
+        with self._cloud.errors(f"machine {machine.id}"), self._of(machine.id):
+            put_mark(self._cloud, ref, self._host, plan=plan, autostart=machine.autostart)
+
+    def release(self, ref: MachineRef) -> None:
+        """Take metadata, tag and descriptions off; nothing else changes."""
+        with self._cloud.errors(f"machine {ref.machine}"), self._of(ref.machine):
+            take_mark(self._cloud, ref, self._host)
+
+    def hypervisor(self, name: str) -> Hypervisor:
+        """One hypervisor of the cloud, as its administrator sees it."""
+        with self._cloud.errors(f"hypervisor {name}"):
+            return openstack_drain.look_at(self._cloud, name)
+
+    def move_off(self, ref: MachineRef, hypervisor: str) -> str:
+        """Have Nova move our server off it; returns where it is then."""
+        with self._cloud.errors(f"machine {ref.machine}"), self._of(ref.machine):
+            server = self._owned(ref)
+            return openstack_drain.move_off(self._cloud, server, hypervisor, f"machine {ref.machine}: server {server['id']}")
 
     def _of(self, machine: str) -> threading.RLock:
         """The lock of one machine, under which its mark and id are looked at again and then acted on."""
@@ -276,6 +314,12 @@ class OpenStackProvider:
         plugged = self._cloud.every("network", "/ports", "ports", device_id=server["id"])
         wanted = {(self._network(names[nic.network])["id"], nic.mac) for nic in machine.nics}
         surplus = [port for port in plugged if (port["network_id"], port["mac_address"].lower()) not in wanted]
+        if surplus and ADOPTED in server["metadata"]:
+            cards = ", ".join(sorted(port["mac_address"] for port in surplus))
+            raise RefusedError(
+                f"machine {machine.id} on {self._host}: wanted its cards as planned, found also {cards}; the machine was adopted, and "
+                "a card of somebody else's making is not ours to take out: do it by hand"
+            )
         for port in surplus:
             unplug(self._cloud, ref, server, port)
         before = {port["id"]: port for port in plugged}

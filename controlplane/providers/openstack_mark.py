@@ -15,6 +15,8 @@ ESTATE, MACHINE, UUID, PLAN = "kasumi_estate", "kasumi_machine", "kasumi_uuid", 
 AUTOSTART = "kasumi_autostart"
 ZONE = "kasumi_zone"
 """The zone it was asked for: a server that no hypervisor took has none of its own."""
+ADOPTED = "kasumi_adopted"
+"""On a server that stood there before us."""
 MADE_FOR = "kasumi_made_for"
 """`VCPUS/MIB/GIB/FLAVOR`: the size that was asked for and the flavor that was taken for it."""
 
@@ -41,7 +43,7 @@ def mark_of(found: Mapping[str, str]) -> Mark | None:
     """The mark, when it is whole."""
     if not (found.get(ESTATE) and found.get(MACHINE) and found.get(UUID)):
         return None
-    return Mark(estate=found[ESTATE], machine=found[MACHINE], plan=found.get(PLAN, ""))
+    return Mark(estate=found[ESTATE], machine=found[MACHINE], plan=found.get(PLAN, ""), adopted=ADOPTED in found)
 
 
 def made_for(found: Mapping[str, str], flavor: str) -> Resources | None:

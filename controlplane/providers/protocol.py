@@ -36,6 +36,17 @@ class MachineRef:
     native_id: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreign:
+    """What a look at one machine that is not ours adds to the observation, before it is adopted.
+
+    `obstacles`: why we could not keep it as it is later, each with what to do about it.
+    """
+
+    disk_gib: int | None
+    obstacles: tuple[str, ...]
+
+
 class Provider(Protocol):
     """One host. Implementations: `libvirt.LibvirtProvider`, `openstack.OpenStackProvider`."""
 
@@ -82,7 +93,19 @@ class Provider(Protocol):
         """Ask the guest to shut down and wait; force only after the given time, never when None (then raises KasumiError)."""
 
     def remove(self, ref: MachineRef) -> None:
-        """Delete the machine and the disks we made for it. Must be stopped."""
+        """Delete the machine and the disks we made for it. Must be stopped, and not adopted."""
+
+    def look_at_foreign(self, native_id: str) -> Foreign:
+        """What adopting must know of a machine that is not ours, by the id that the provider gave it. Changes nothing."""
+
+    def adopt(self, machine: PlannedMachine, *, native_id: str, plan: str) -> None:
+        """Put our mark on the machine of this id, which stands there already, and change nothing else of it.
+
+        Raises RefusedError when it bears a mark of another estate or machine.
+        """
+
+    def release(self, ref: MachineRef) -> None:
+        """Take our mark off an adopted machine and change nothing else; nothing happens when it is gone or unmarked."""
 
     def ssh_host_keys(self, ref: MachineRef) -> tuple[str, ...]:
         """Public ssh host keys ("ssh-ed25519 AAAA…") read through the trusted channel of the hypervisor; empty: not ready yet."""
@@ -99,3 +122,30 @@ class CopyHost(Provider, Protocol):
 
     def ensure_overlay(self, machine: PlannedMachine) -> None:
         """The root disk as an overlay on the pristine copy, grown to the planned size; never touches the copy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hypervisor:
+    """One hypervisor inside a cloud. `up`: it answers its cloud; `enabled`: the cloud may place new servers there.
+
+    `servers` are the ids of all servers there, those of others included.
+    """
+
+    name: str
+    up: bool
+    enabled: bool
+    servers: frozenset[str]
+
+
+class DrainHost(Provider, Protocol):
+    """What a host of several hypervisors, that places by itself, offers beside Provider to those with an administrator's rights."""
+
+    def hypervisor(self, name: str) -> Hypervisor:
+        """One of its hypervisors as it is now. Raises KasumiError when there is none of this name."""
+
+    def move_off(self, ref: MachineRef, hypervisor: str) -> str:
+        """Have the machine moved to another hypervisor of the same zone; returns which. Nothing happens when it stands elsewhere.
+
+        Live where it runs, cold where it is stopped, and made anew from its disk where the hypervisor is down. Raises KasumiError
+        when it stays.
+        """

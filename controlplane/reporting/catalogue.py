@@ -80,6 +80,7 @@ CATALOGUE: tuple[Family, ...] = (
     _gauge("vms_down", "Planned machines found not to run, or not found where their host answers.", ("host", "ministry")),
     _gauge("vm_info", "A planned machine that was found; always 1.",
            ("uuid", "domain", "host", "ministry", "system", "confidentiality")),
+    _gauge("leases", "Leases of the accepted plan's machines: `current`, `ending` within 30 days, `ended`.", ("ministry", "state")),
     # consolidation
     _gauge("servers", "Existing servers by what becomes of them under the accepted plan.", ("ministry", "disposition")),
     _gauge("servers_replaced", "Existing servers whose planned machine runs now.", _MINISTRY),

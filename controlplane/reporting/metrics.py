@@ -8,10 +8,12 @@ from prometheus_client.core import Metric
 from controlplane import __version__
 from controlplane.model.drift import Action
 from controlplane.model.estate import Disposition
+from controlplane.model.lease import AtEnd, LeaseState
 from controlplane.model.migration import Phase
 from controlplane.model.observed import UNLIMITED, HostObservation, ObservedMachine, PowerState
 from controlplane.model.plan import Method, Plan, PlannedMachine
 from controlplane.model.resources import Resources, total
+from controlplane.planning.leases import planned_leases, standings
 from controlplane.reporting.cloud_use import put_cloud_samples
 from controlplane.reporting.run_tally import RunTally
 from controlplane.reporting.samples import Samples
@@ -43,7 +45,8 @@ def collect(state: Watched) -> Iterator[Metric]:
     if state.plan is not None:
         _planned_hosts(samples, state.plan)
         _allocated_storage(samples, state, placed)
-        _machines(samples, placed, {host.id for host in state.hosts if host.up})
+        _machines(samples, placed, {host.id for host in state.hosts if host.up}, _kept_stopped(state, state.plan))
+        _leases(samples, state, state.plan)
         _consolidation(samples, state.plan, placed)
         _ministries(samples, state, state.plan, placed)
         _migrations(samples, state, state.plan)
@@ -128,19 +131,33 @@ def _allocated_storage(samples: Samples, state: Watched, placed: tuple[Placed, .
             samples.put("pool_overcommit_ratio", disk_gib[host.id] / host.good.capacity.total.disk_gib, host.id, host.pool)
 
 
-def _machines(samples: Samples, placed: tuple[Placed, ...], answering: set[str]) -> None:
+def _machines(samples: Samples, placed: tuple[Placed, ...], answering: set[str], kept_stopped: set[str]) -> None:
     counts: Counter[tuple[str, str, str]] = Counter()
     down: Counter[tuple[str, str]] = Counter()
     for planned, where, seen, state in placed:
         counts[where, planned.ministry, state] += 1
         if where in answering:
-            down[where, planned.ministry] += state in _DOWN
+            down[where, planned.ministry] += state in _DOWN and planned.id not in kept_stopped
         if seen is not None:
             samples.put("vm_info", 1, seen.uuid, seen.name, where, planned.ministry, planned.system, str(planned.confidentiality))
     for labels, count in sorted(counts.items()):
         samples.put("vms", count, *labels)
     for place, count in sorted(down.items()):
         samples.put("vms_down", count, *place)
+
+
+def _kept_stopped(state: Watched, plan: Plan) -> set[str]:
+    """Machines that are to be down, since their lease ended."""
+    ended = (each for each in standings(planned_leases(plan), state.at.date()) if each.state is LeaseState.ENDED)
+    return {each.machine for each in ended if each.lease.at_end is AtEnd.STOP}
+
+
+def _leases(samples: Samples, state: Watched, plan: Plan) -> None:
+    whose = {machine.id: machine.ministry for machine in plan.machines}
+    found = Counter((whose[each.machine], each.state) for each in standings(planned_leases(plan), state.at.date()))
+    for ministry in sorted(plan.ministries):
+        for standing in LeaseState:
+            samples.put("leases", found[ministry, standing], ministry, standing.value)
 
 
 def _consolidation(samples: Samples, plan: Plan, placed: tuple[Placed, ...]) -> None:

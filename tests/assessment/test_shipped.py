@@ -58,7 +58,7 @@ def test_a_directory_adds_rules_and_replaces_those_of_the_same_id(tmp_path):
         (RULE.format(id="a", severity="warning", when="cpu.count < 2 and"), ":4:28: rules.0.when: wanted a fact or a value, found the end"),
         (RULE.format(id="a", severity="warning", when='"cpu.count <"'), ":4:23: rules.0.when: wanted a fact or a value"),
         (RULE.format(id="a", severity="warning", when="any backup") + "    blocks: [rehost]\n", ":7:13: rules.0.blocks: a warning blocks nothing"),
-        (RULE.format(id="a", severity="warning", when="any backup") + "    show: [os.idd]\n", "rules.0.show.0: no fact 'os.idd', did you mean os.id?"),
+        (RULE.format(id="a", severity="warning", when="any backup") + "    show: [os.idd]\n", "no fact 'os.idd', did you mean os.id?"),
         (RULE.format(id="a", severity="warning", when="any filesystems where (typ == 1)"), "used_mib, did you mean type?"),
         (RULE.format(id="a", severity="warning", when="xyzzy == 1"), "no fact 'xyzzy', name facts that exist, as `kasumi facts SERVER`"),
         (RULE.format(id="a", severity="warning", when="any backup") + "    wen: true\n", ":7:5: rules.0.wen: unknown key, did you mean when?"),

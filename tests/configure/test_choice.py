@@ -6,7 +6,7 @@ import pytest
 
 from controlplane.cli.configure import sentence
 from controlplane.connectors.ansible import Engine
-from controlplane.errors import ExitCode, KasumiError
+from controlplane.errors import ExitCode, KasumiError, RefusedError
 from controlplane.execution.configure import (
     ConfigureResult,
     MachineResult,
@@ -28,6 +28,13 @@ def test_a_migrated_machine_is_left_alone_until_it_is_named():
     whole = plan(machine("web-1"), machine("legacy", method=Method.COLD))
     assert [m.id for m in selected(whole, ())] == ["web-1"]
     assert [m.id for m in selected(whole, ["legacy"])] == ["legacy"]
+
+
+def test_an_adopted_machine_is_refused():
+    whole = plan(machine("web-1"), machine("before", method=Method.ADOPT))
+    assert [m.id for m in selected(whole, ())] == ["web-1"]
+    with pytest.raises(RefusedError, match="configure: before was adopted, not made from an image"):
+        selected(whole, ["web-1", "before"])
 
 
 def test_an_unknown_machine_is_refused_with_near_names():

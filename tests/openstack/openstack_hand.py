@@ -68,6 +68,30 @@ class OpenStackHand:
         self.boot(name, Resources(vcpus=vcpus, memory_mib=memory_mib, disk_gib=0), metadata={UUID: uuid})
         self.power_off(name)
 
+    def make_adoptable(self, machine, name):
+        """A running server with a port of its own and the machine's MAC and address."""
+        nic = machine.nics[0]
+        body = {
+            "network_id": self.network(self._networks[0])["id"],
+            "mac_address": nic.mac,
+            "fixed_ips": [{"ip_address": nic.address}],
+        }
+        port = self.cloud.post("network", "/ports", {"port": body})["port"]
+        self.boot(name, machine.size, networks=[{"port": port["id"]}])
+
+    def without_mark(self, name):
+        """Server and ports, but for our mark and when they were changed last."""
+        server = self.server(name)
+        noted = {key: value for key, value in server["metadata"].items() if not key.startswith("kasumi_")}
+        changed = {"metadata": noted, "tags": [], "updated": "", "links": []}
+        ports = [
+            port | {"description": "", "updated_at": "", "revision_number": 0} for port in self.ports(device_id=server["id"])
+        ]
+        return server | changed, ports
+
+    def boots(self, name):
+        return self.server(name)["OS-SRV-USG:launched_at"]
+
     def boot(self, name, size, *, networks="none", **more):
         body = {
             "name": name,

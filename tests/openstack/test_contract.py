@@ -16,7 +16,7 @@ from controlplane.providers.opening import open_provider
 from controlplane.providers.openstack_cloud import Cloud
 from lab.openstack import layout
 from tests.openstack.openstack_hand import OpenStackHand
-from tests.providers.contract import CardContract, ImageContract, MachineContract, NetworkContract, Place
+from tests.providers.contract import AdoptContract, CardContract, ImageContract, MachineContract, NetworkContract, Place
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
@@ -83,6 +83,10 @@ def _none(_machine):
 
 
 class TestMachines(MachineContract):
+    pass
+
+
+class TestAdopting(AdoptContract):
     pass
 
 

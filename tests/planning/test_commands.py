@@ -144,6 +144,16 @@ def test_rebalance_of_an_estate_without_machines_proposes_nothing(verb, tmp_path
     assert verb("rebalance", "--least-gain", "2").returncode == 64
 
 
+def test_drain_of_a_host_without_machines_has_nothing_to_move(verb, tmp_path):
+    file = tmp_path / "moves.json"
+    done = verb("drain", "hv1", "-o", str(file))
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert "drain hv1: 0 of 0 machines can leave it; nothing was moved" in done.stderr
+    assert json.loads(file.read_text(encoding="utf-8"))["moves"] == []
+    assert "nowhere is no host of the inventory" in verb("drain", "nowhere").stderr
+    assert "no plan was accepted yet" in verb("drain", "hv1", "--hypervisor", "cmp01").stderr
+
+
 def test_what_if_a_diagnosis_and_a_rebased_plan(verb, tmp_path):
     file, again = tmp_path / "plan.json", tmp_path / "again.json"
     assert verb("plan", "-o", str(file)).returncode == 0

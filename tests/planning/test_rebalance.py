@@ -14,6 +14,7 @@ from controlplane.model.rebalance import RebalancePolicy
 from controlplane.planning.between import plans_between
 from controlplane.planning.build import InfeasiblePlan, planned_networks
 from controlplane.planning.checks import check_plan
+from controlplane.planning.draining import drain_of
 from controlplane.planning.inputs import stand_as_planned
 from controlplane.planning.move_order import in_order
 from controlplane.planning.rebalance import rebalance
@@ -178,3 +179,22 @@ def test_twenty_hosts_are_brought_to_few_and_every_state_survives_a_loss():
     machines = tuple(replace(each, host=f"hv{number % 20 + 1:02}") for number, each in enumerate(made.machines))
     scattered = replace(made, machines=machines, networks=planned_networks(machines, given))
     assert check_states(given, scattered, RebalancePolicy(fill_up_to=1.0)) >= 20
+
+
+def test_a_drain_moves_the_machines_of_one_host_and_no_others():
+    given = estate((host("hv1", 1), host("hv2", 2), host("hv3", 3)), machines=[machine(f"m{n}") for n in range(6)])
+    plan, seen = standing(given, {f"m{n}": "hv1" if n < 2 else "hv2" for n in range(6)})
+    found = drain_of(inputs_of(given, seen, plan), plan, "hv1", moves_per_window=1)
+    assert [(each.machine, each.found, each.window) for each in found.moves.moves] == [("m0", "hv1", 1), ("m1", "hv1", 2)]
+    assert (found.machines, found.stay) == (2, ())
+    for state in plans_between(plan, found.moves, given):
+        assert [f for f in check_plan(state, found.closed.estate, seen) if f.severity is Severity.CRITICAL] == []
+
+
+def test_a_drain_names_what_no_other_host_takes():
+    given = estate(
+        (host("hv1", 1), host("hv2", 2)), machines=[machine("bound", only_on=("hv1",)), machine("free"), machine("other")]
+    )
+    plan, seen = standing(given, {"bound": "hv1", "free": "hv1", "other": "hv2"})
+    found = drain_of(inputs_of(given, seen, plan), plan, "hv1", moves_per_window=9)
+    assert ([each.machine for each in found.moves.moves], found.stay, found.machines) == (["free"], ("bound",), 2)

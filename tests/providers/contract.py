@@ -14,7 +14,7 @@ from typing import Protocol
 import pytest
 
 from controlplane.errors import KasumiError, RefusedError
-from controlplane.model.observed import ObservedMachine, PowerState
+from controlplane.model.observed import Mark, ObservedMachine, PowerState
 from controlplane.model.plan import Method, PlannedImage, PlannedMachine, PlannedNetwork, PlannedNic
 from controlplane.model.resources import Resources
 from controlplane.providers.protocol import MachineRef, Provider, Seed
@@ -36,6 +36,9 @@ class Hand(Protocol):
     def add_note(self, name: str) -> None: ...
     def has_note(self, name: str) -> bool: ...
     def make_foreign(self, name: str, uuid: str, *, vcpus: int, memory_mib: int) -> None: ...
+    def make_adoptable(self, machine: PlannedMachine, name: str) -> None: ...
+    def without_mark(self, name: str) -> object: ...
+    def boots(self, name: str) -> object: ...
     def remove_foreign(self, name: str) -> None: ...
     def forget(self, name: str) -> None: ...
     def disks(self) -> set[str]: ...
@@ -109,6 +112,31 @@ class Place:
 
     def ref(self, machine: PlannedMachine) -> MachineRef:
         return MachineRef(estate=self.estate, machine=machine.id, uuid=machine.uuid)
+
+    def named(self, name: str) -> ObservedMachine:
+        """The machine of this name."""
+        return next(seen for seen in self.provider.observe().machines if seen.name == name)
+
+    def adopted_ref(self, machine: PlannedMachine, before: ObservedMachine) -> MachineRef:
+        return replace(self.ref(machine), native_id=before.given_id)
+
+    def ensure_adopted(self, machine: PlannedMachine, before: ObservedMachine) -> None:
+        """`ensure_machine` as apply calls it for an adopted machine."""
+        names = {network.network: network.name for network in self.networks}
+        self.provider.ensure_machine(
+            machine, plan=LATER_PLAN, network_names=names, image=None, seed=None, native_id=before.given_id
+        )
+
+    def let_go(self) -> None:
+        """Release and remove what the tests adopted."""
+        for seen in self.provider.observe().machines:
+            if seen.name == "before-us":
+                if seen.mark is not None:
+                    ref = MachineRef(estate=self.estate, machine=seen.mark.machine, uuid=seen.uuid, native_id=seen.given_id)
+                    self.provider.release(ref)
+                if seen.state is not PowerState.STOPPED:
+                    self.hand.power_off(seen.name)
+                self.hand.remove_foreign(seen.name)
 
     def clear(self) -> None:
         """Remove every machine the tests made."""
@@ -284,6 +312,85 @@ class MachineContract:
             lambda: place.provider.remove(ref),
             lambda: place.provider.ssh_host_keys(ref),
         ]
+
+
+class AdoptContract:
+    """Machines that stood there before: our mark is all that changes, and they are never made anew nor deleted."""
+
+    @pytest.fixture(autouse=True)
+    def cleared(self, place: Place) -> Iterator[None]:
+        yield
+        place.let_go()
+        place.clear()
+
+    @pytest.mark.parametrize("running", [True, False])
+    def test_the_mark_is_all_that_changes_and_goes_again(self, place: Place, running: bool) -> None:
+        machine, before = self._foreign(place)
+        if not running:
+            place.hand.power_off("before-us")
+            before = place.named("before-us")
+        definition, boots = place.hand.without_mark("before-us"), place.hand.boots("before-us")
+        place.provider.adopt(machine, native_id=before.given_id, plan=PLAN)
+        for _ in range(2):
+            seen = place.named("before-us")
+            assert seen.mark == Mark(estate=place.estate, machine=machine.id, plan=PLAN, adopted=True)
+            assert (seen.uuid, seen.given_id, seen.state) == (machine.uuid, before.given_id, before.state)
+            assert (place.hand.without_mark("before-us"), place.hand.boots("before-us")) == (definition, boots)
+            place.provider.adopt(machine, native_id=before.given_id, plan=PLAN)
+        for _ in range(2):
+            place.provider.release(place.adopted_ref(machine, before))
+            assert place.named("before-us") == replace(before, usage=place.named("before-us").usage)
+        assert (place.hand.without_mark("before-us"), place.hand.boots("before-us")) == (definition, boots)
+
+    def test_an_adopted_machine_is_kept_like_any_other_but_never_made_or_deleted(self, place: Place) -> None:
+        machine, before = self._foreign(place)
+        ref = place.adopted_ref(machine, before)
+        place.provider.adopt(machine, native_id=before.given_id, plan=PLAN)
+        place.hand.power_off("before-us")
+        place.provider.start(ref)
+        assert place.named("before-us").state is PowerState.RUNNING
+        grown = replace(machine, size=replace(machine.size, memory_mib=96))
+        place.ensure_adopted(grown, before)
+        seen = place.named("before-us")
+        assert (seen.memory_mib, seen.given_id) == (96, before.given_id)
+        assert seen.mark is not None
+        assert seen.mark.adopted
+        place.provider.stop(ref, force_after_seconds=0)
+        with pytest.raises(RefusedError, match="it was adopted, so it and its disks are not ours to delete"):
+            place.provider.remove(ref)
+        assert place.named("before-us").given_id == before.given_id
+        place.provider.release(ref)
+        place.hand.remove_foreign("before-us")
+        with pytest.raises(RefusedError, match="it was adopted, so it is never made anew"):
+            place.ensure_adopted(machine, before)
+
+    def test_refuses_the_machine_of_somebody_else(self, place: Place) -> None:
+        machine, before = self._foreign(place)
+        place.provider.adopt(machine, native_id=before.given_id, plan=PLAN)
+        other = replace(place.machine(), method=Method.ADOPT)
+        for act in (
+            lambda: place.provider.adopt(other, native_id=before.given_id, plan=PLAN),
+            lambda: place.provider.release(place.adopted_ref(other, before)),
+        ):
+            with pytest.raises(RefusedError, match=f"{place.estate}/{machine.id}"):
+                act()
+        assert place.named("before-us").uuid == machine.uuid
+
+    def test_says_what_a_plan_could_not_keep(self, place: Place) -> None:
+        _, before = self._foreign(place)
+        assert place.provider.look_at_foreign(before.given_id).obstacles == ()
+        bare = place.machine()
+        place.hand.make_foreign(bare.id, bare.uuid, vcpus=1, memory_mib=64)
+        found = place.provider.look_at_foreign(place.named(bare.id).given_id)
+        assert len(found.obstacles) == 1
+        assert "disk" in found.obstacles[0]
+
+    @staticmethod
+    def _foreign(place: Place) -> tuple[PlannedMachine, ObservedMachine]:
+        """The machine that will stand for it, and a running one with the same card that nobody of us made."""
+        machine = replace(place.machine(), method=Method.ADOPT, image="")
+        place.hand.make_adoptable(machine, "before-us")
+        return machine, place.named("before-us")
 
 
 class CardContract:

@@ -3,9 +3,11 @@
 import libvirt
 from lxml import etree
 
-from controlplane.model.plan import PlannedImage
+from controlplane.model.estate import StoragePool
+from controlplane.model.plan import PlannedImage, PlannedMachine
 from controlplane.providers.libvirt_connection import Connection
-from controlplane.providers.libvirt_storage import image_volume, root_volume, volume_xml
+from controlplane.providers.libvirt_domain import NAMESPACE
+from controlplane.providers.libvirt_storage import image_volume, pool_xml, root_volume, volume_xml
 
 _NOTE = "urn:somebody:else"
 
@@ -62,6 +64,62 @@ class LibvirtHand:
         etree.SubElement(domain, "vcpu").text = str(vcpus)
         etree.SubElement(etree.SubElement(domain, "os"), "type").text = "hvm"
         connection.defineXML(etree.tostring(domain, encoding="unicode"))
+
+    def make_adoptable(self, machine: PlannedMachine, name: str) -> None:
+        """Running, with the machine's card on its network: the tests' networks bear the name of their estate, as the pool does."""
+        network = f"{self._pool}-{machine.nics[0].network}"
+        self.make_running(name, machine.nics[0].mac, network=network, memory_mib=machine.size.memory_mib)
+
+    def make_running(self, name: str, mac: str, *, memory_mib: int, **source: str) -> None:
+        """A running domain with a disk of 1 GiB and a card; `source` is the network or the bridge that it is plugged into."""
+        connection = self._connect()
+        (kind,) = source
+        pool = connection.storagePoolLookupByName(self._pool)
+        volume = pool.createXML(volume_xml(f"{name}.qcow2", 2**30, "qcow2"))
+        domain = etree.Element("domain", {"type": "test" if connection.getType() == "TEST" else "qemu"})
+        etree.SubElement(domain, "name").text = name
+        etree.SubElement(domain, "memory", {"unit": "MiB"}).text = str(memory_mib)
+        etree.SubElement(domain, "vcpu").text = "1"
+        etree.SubElement(etree.SubElement(domain, "os"), "type").text = "hvm"
+        devices = etree.SubElement(domain, "devices")
+        disk = etree.SubElement(devices, "disk", {"type": "file", "device": "disk"})
+        etree.SubElement(disk, "driver", {"name": "qemu", "type": "qcow2"})
+        etree.SubElement(disk, "source", {"file": volume.path()})
+        etree.SubElement(disk, "target", {"dev": "vda", "bus": "virtio"})
+        card = etree.SubElement(devices, "interface", {"type": kind})
+        etree.SubElement(card, "mac", {"address": mac})
+        etree.SubElement(card, "source", {kind: source[kind]})
+        connection.defineXML(etree.tostring(domain, encoding="unicode")).create()
+
+    def remove_running(self, name: str) -> None:
+        """Nothing happens where it was never made."""
+        for domain in self._connect().listAllDomains():
+            if domain.name() == name:
+                if domain.isActive():
+                    domain.destroy()
+                domain.undefine()
+
+    def make_pool(self, path: str) -> None:
+        pool = self._connect().storagePoolDefineXML(pool_xml(StoragePool(name=self._pool, path=path)))
+        pool.build()
+        pool.create()
+
+    def networks(self) -> set[str]:
+        return {network.name() for network in self._connect().listAllNetworks()}
+
+    def is_marked(self, name: str) -> bool:
+        """Kept and running must say the same."""
+        (found,) = {NAMESPACE in self._domain(name).XMLDesc(flags) for flags in (0, libvirt.VIR_DOMAIN_XML_INACTIVE)}
+        return found
+
+    def without_mark(self, name: str) -> tuple[str, ...]:
+        """The definition, kept and running, but for our mark."""
+        domain = self._domain(name)
+        return tuple(_unmarked(domain.XMLDesc(flags)) for flags in (0, libvirt.VIR_DOMAIN_XML_INACTIVE))
+
+    def boots(self, name: str) -> int:
+        """libvirt gives a domain another number at each start."""
+        return self._domain(name).ID()
 
     def remove_foreign(self, name: str) -> None:
         self._domain(name).undefine()
@@ -126,3 +184,14 @@ class LibvirtHand:
 
     def _domain(self, name: str) -> libvirt.virDomain:
         return self._connect().lookupByName(name)
+
+
+def _unmarked(xml: str) -> str:
+    """An element for metadata that holds nothing more is as good as none."""
+    definition = etree.fromstring(xml, etree.XMLParser(remove_blank_text=True))
+    for metadata in definition.findall("metadata"):
+        for mark in metadata.findall(f"{{{NAMESPACE}}}machine"):
+            metadata.remove(mark)
+        if len(metadata) == 0:
+            definition.remove(metadata)
+    return etree.tostring(definition, encoding="unicode", pretty_print=True)

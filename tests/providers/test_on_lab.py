@@ -23,7 +23,16 @@ from controlplane.providers.deadline import with_deadline
 from controlplane.providers.libvirt_connection import Connection
 from controlplane.providers.opening import open_provider
 from lab import layout
-from tests.providers.contract import SEED, CardContract, ImageContract, KeptDiskContract, MachineContract, NetworkContract, Place
+from tests.providers.contract import (
+    SEED,
+    AdoptContract,
+    CardContract,
+    ImageContract,
+    KeptDiskContract,
+    MachineContract,
+    NetworkContract,
+    Place,
+)
 from tests.providers.libvirt_hand import LibvirtHand
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
@@ -70,6 +79,10 @@ def place(running_lab, tmp_path_factory):
 
 
 class TestMachines(MachineContract):
+    pass
+
+
+class TestAdopting(AdoptContract):
     pass
 
 

@@ -9,7 +9,7 @@ from controlplane.model.estate import StoragePool
 from controlplane.model.plan import PlannedNetwork
 from controlplane.providers.libvirt import LibvirtProvider
 from controlplane.providers.libvirt_connection import Connection
-from tests.providers.contract import MachineContract, NetworkContract, Place
+from tests.providers.contract import AdoptContract, MachineContract, NetworkContract, Place
 from tests.providers.libvirt_hand import LibvirtHand
 
 HOST = Path(__file__).parent / "test_host.xml"
@@ -48,6 +48,10 @@ class _Kept(Connection):
 
 
 class TestMachines(MachineContract):
+    pass
+
+
+class TestAdopting(AdoptContract):
     pass
 
 

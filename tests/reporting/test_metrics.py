@@ -12,7 +12,7 @@ from prometheus_client.exposition import choose_encoder, generate_latest
 
 from controlplane.model.drift import Action
 from controlplane.model.migration import Phase
-from controlplane.model.observed import Usage
+from controlplane.model.observed import PowerState, Usage
 from controlplane.reporting.catalogue import CATALOGUE, PREFIX
 from controlplane.reporting.consumption import Consumption
 from controlplane.reporting.metrics import collect
@@ -287,3 +287,19 @@ def test_a_new_scrape_starts_from_nothing():
     registry.register(Next())
     assert b'consolidation_host_cpus{host="hv1"}' in generate_latest(registry)
     assert b'consolidation_host_cpus{host="hv1"}' not in generate_latest(registry)
+
+
+def test_leases_are_counted_by_how_they_stand_and_what_is_to_be_stopped_is_not_down():
+    view = full_view()
+    today = view.at.date()
+    leases = {
+        "lease/web1": {"until": (today - timedelta(days=1)).isoformat(), "at_end": "stop"},
+        "lease/web2": {"until": (today + timedelta(days=3)).isoformat(), "at_end": "report"},
+    }
+    leased = with_books(view, plan=replace(view.plan, inputs=view.plan.inputs | leases))
+    for shown, counts in ((view, (0, 0, 0)), (leased, (0, 1, 1))):
+        found = samples(shown)
+        assert tuple(found["leases", "mic", state] for state in ("current", "ending", "ended")) == counts
+    stopped = host("hv1", seen(machine("web1"), state=PowerState.STOPPED))
+    assert samples(with_host(view, "hv1", good=stopped))["vms_down", "hv1", "mic"] == 1
+    assert samples(with_host(leased, "hv1", good=stopped))["vms_down", "hv1", "mic"] == 0

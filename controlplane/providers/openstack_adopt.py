@@ -1,0 +1,70 @@
+"""Servers that stood in a cloud before us: what we could not keep of one, and our mark put on it and taken off again.
+
+The mark is metadata and a tag of the server and the description of its ports; nothing else changes. What says whose it is
+comes last when the mark is put on, and goes last when it is taken off, so that either may be broken off and done again.
+"""
+
+from controlplane.errors import RefusedError
+from controlplane.model.observed import PowerState
+from controlplane.providers.openstack_cloud import Cloud, Json
+from controlplane.providers.openstack_mark import ADOPTED, AUTOSTART, ESTATE, MACHINE, MADE_FOR, PLAN, UUID, mark_of, tag
+from controlplane.providers.openstack_observe import state_of
+from controlplane.providers.openstack_port import mark_of_ref
+from controlplane.providers.openstack_server import note
+from controlplane.providers.protocol import Foreign, MachineRef
+
+_KEYS = (AUTOSTART, PLAN, MADE_FOR, ADOPTED, ESTATE, MACHINE, UUID)
+"""In the order in which they are taken off."""
+_STEADY = frozenset({PowerState.RUNNING, PowerState.STOPPED, PowerState.PAUSED})
+
+
+def look_at(server: Json) -> Foreign:
+    """What a plan cannot say of it."""
+    obstacles = []
+    if server.get("image") == "":
+        obstacles.append("it runs from a volume, which plans do not know yet; leave it foreign")
+    elif not server["flavor"]["disk"]:
+        obstacles.append("its flavor states no disk, so a plan would give it another; resize it to a flavor with its disk first")
+    state = state_of(server)
+    if state not in _STEADY or server["status"] == "VERIFY_RESIZE":
+        obstacles.append(f"it is {server['status']}; bring it to rest first")
+    return Foreign(disk_gib=server["flavor"]["disk"] or None, obstacles=tuple(obstacles))
+
+
+def put_mark(cloud: Cloud, ref: MachineRef, host: str, *, plan: str, autostart: bool) -> None:
+    """Put our mark on the server of this id. Raises RefusedError for one with another mark, ApiError."""
+    server = cloud.get("compute", f"/servers/{ref.native_id}")["server"]
+    mark = mark_of(server["metadata"])
+    if mark is not None and (mark.estate, mark.machine, server["metadata"][UUID]) != (ref.estate, ref.machine, ref.uuid):
+        raise RefusedError(
+            f"machine {ref.machine} on {host}: server {server['name']} bears the mark of {mark.estate}/{mark.machine}; nothing "
+            "was touched"
+        )
+    _describe_ports(cloud, server, mark_of_ref(ref))
+    marks = {ESTATE: ref.estate, MACHINE: ref.machine, UUID: ref.uuid, PLAN: plan}
+    note(cloud, server, ref.uuid, {ADOPTED: "yes", AUTOSTART: "on" if autostart else "off"} | marks)
+
+
+def take_mark(cloud: Cloud, ref: MachineRef, host: str) -> None:
+    """Take it off again; nothing happens where there is none. Raises RefusedError for one with another mark, ApiError."""
+    found = cloud.find("compute", f"/servers/{ref.native_id}")
+    server: Json = found["server"] if found is not None else {"metadata": {}}
+    noted = server["metadata"]
+    if UUID not in noted:
+        return
+    if (noted.get(ESTATE, ref.estate), noted.get(MACHINE, ref.machine), noted[UUID]) != (ref.estate, ref.machine, ref.uuid):
+        raise RefusedError(
+            f"machine {ref.machine} on {host}: server {server['name']} bears the mark of {noted.get(ESTATE)}/{noted.get(MACHINE)}; "
+            "nothing was touched"
+        )
+    _describe_ports(cloud, server, "")
+    cloud.delete("compute", f"/servers/{server['id']}/tags/{tag(ref.uuid)}")
+    for key in _KEYS:
+        if key in noted:
+            cloud.delete("compute", f"/servers/{server['id']}/metadata/{key}")
+
+
+def _describe_ports(cloud: Cloud, server: Json, description: str) -> None:
+    for port in cloud.every("network", "/ports", "ports", device_id=server["id"]):
+        if port["description"] != description:
+            cloud.put("network", f"/ports/{port['id']}", {"port": {"description": description}})

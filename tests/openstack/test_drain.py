@@ -1,0 +1,102 @@
+"""A hypervisor inside a real cloud is emptied of our machines: live, and evacuated when it is down; others stay, nothing is half moved."""
+
+import json
+import secrets
+
+import pytest
+
+from controlplane.model.resources import Resources
+from lab.openstack import faults
+from tests.openstack.world import clear, make_world
+
+pytestmark = [pytest.mark.lab, pytest.mark.slow]
+
+HOST = "OS-EXT-SRV-ATTR:host"
+_OTHERS = """            ledger-2: *ledger
+            ledger-db: {size: {vcpus: 1, memory: 700MiB, disk: 1GiB}, image: empty, network: mof}
+"""
+
+
+@pytest.fixture(scope="module")
+def world(running_cloud, tmp_path_factory):
+    """One machine of ours in zone az1, beside a server of somebody else on the same hypervisor."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("OS_CLIENT_CONFIG_FILE", str(running_cloud.clouds_yaml))
+        folder, estate = tmp_path_factory.mktemp("drain"), f"drain-{secrets.token_hex(2)}"
+        made = make_world(folder, estate, running_cloud.clouds_yaml, running_cloud.admin, running_cloud.admin)
+        made.edit("hosts.yml", _OTHERS, "")
+        made.edit("hosts.yml", "              replica_group: ledger\n", "")
+        made.edit("hosts.yml", "image: empty", "only_on: [cloud-1]\n              image: empty")
+        try:
+            made.kasumi("plan", "-o", made.plan)
+            made.kasumi("apply", made.plan)
+            size = Resources(vcpus=1, memory_mib=512, disk_gib=1)
+            made.hand.boot("other", size, availability_zone=f"az1:{where(made)}")
+            yield made
+        finally:
+            faults.turn()
+            for name in {service["host"] for service in services(made)}:
+                change(made, name, status="enabled", forced_down=False)
+            if any(server["name"] == "other" for server in made.hand.servers()):
+                made.hand.remove_foreign("other")
+            clear(made)
+
+
+def services(world):
+    return world.hand.admin.get("compute", "/os-services", binary="nova-compute")["services"]
+
+
+def change(world, hypervisor, **states):
+    """Say something of a hypervisor's service, as its administrator does, where it is not so."""
+    (service,) = [each for each in services(world) if each["host"] == hypervisor]
+    different = {name: wanted for name, wanted in states.items() if service[name] != wanted}
+    if different:
+        world.hand.admin.put("compute", f"/os-services/{service['id']}", different)
+
+
+def where(world, name="ledger-1"):
+    return world.hand.server(name)[HOST]
+
+
+def drain(world, hypervisor, *options, code=0):
+    return world.kasumi("drain", "cloud-1", "--hypervisor", hypervisor, *options, code=code)
+
+
+def test_our_machine_leaves_alive_and_nothing_else_is_touched(world):
+    first, before = where(world), world.hand.server("ledger-1")
+    assert "the cloud may still place new servers there" in drain(world, first, "--yes", code=5).stderr
+    change(world, first, status="disabled")
+    assert "not confirmed, nothing was changed" in drain(world, first, code=5).stderr
+    assert where(world) == first
+
+    faults.turn(live_migration_fails_from=[first])
+    failed = drain(world, first, "--yes", code=1)
+    assert "still there and untouched" in failed.stderr
+    assert (where(world), world.hand.server("ledger-1")["status"]) == (first, "ACTIVE")
+    faults.turn()
+
+    done = drain(world, first, "--yes")
+    assert "1 moved, 0 of ours left there, 1 servers of others left alone" in done.stderr
+    after = world.hand.server("ledger-1")
+    assert after[HOST] != first
+    assert (after["id"], after["OS-SRV-USG:launched_at"]) == (before["id"], before["OS-SRV-USG:launched_at"])
+    assert after["OS-EXT-AZ:availability_zone"] == "az1"
+    assert where(world, "other") == first
+    assert "0 machines of ours there, none to move" in drain(world, first).stderr
+    assert "reconcile: nothing to do" in world.kasumi("reconcile", "--once").stderr
+
+
+def test_from_a_hypervisor_that_is_down_it_is_evacuated(world):
+    first, before = where(world), world.hand.server("ledger-1")
+    change(world, first, forced_down=True)
+    assert "evacuate to" in drain(world, first, "--yes").stderr
+    after = world.hand.server("ledger-1")
+    assert (after["id"], after["status"]) == (before["id"], "ACTIVE")
+    assert after[HOST] != first
+    assert "reconcile: nothing to do" in world.kasumi("reconcile", "--once").stderr
+    actions = [row["action"] for row in json.loads(world.kasumi("evidence", "-o", "json").stdout)["evidence"]]
+    assert {"drain:intent", "drain:failed", "drain:done"} <= set(actions)
+
+
+def test_a_hypervisor_that_is_not_there_is_named(world):
+    assert "has none of this name" in drain(world, "nowhere", code=1).stderr
