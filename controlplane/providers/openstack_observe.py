@@ -9,8 +9,9 @@ administrator's rights no more than Placement has room for beside what our proje
 no foreign machine of ours; it only makes the room smaller. Foreign are servers of our project without our mark.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from keystoneauth1.exceptions import EndpointNotFound
 from openstack.exceptions import ServiceDisabledException
@@ -31,6 +32,7 @@ from controlplane.providers.openstack_faults import ApiError
 from controlplane.providers.openstack_mark import AUTOSTART, UUID, ZONE, estate_mark, is_marked, made_for, mark_of
 from controlplane.providers.openstack_volume import is_volume_backed, root_volume_of
 
+T = TypeVar("T")
 _STATES = {
     "ACTIVE": PowerState.RUNNING,
     "SHUTOFF": PowerState.STOPPED,
@@ -68,7 +70,7 @@ def listing(cloud: Cloud) -> Listing:
         ports=cloud.every("network", "/ports", "ports", project_id=project, fields=fields),
         networks=cloud.every("network", "/networks", "networks"),
         groups=cloud.every("network", "/security-groups", "security_groups", project_id=project, fields=("id", "name")),
-        volumes=cloud.every("block_storage", "/volumes/detail", "volumes") if any(map(is_volume_backed, servers)) else (),
+        volumes=_volumes(cloud) if any(map(is_volume_backed, servers)) else (),
     )
 
 
@@ -233,9 +235,25 @@ def volume_room(quotas: Iterable[Quota], *, ours_gib: int) -> tuple[int, int, in
 def _room(cloud: Cloud) -> Resources | None:
     """None without the rights to ask Placement, or without one to be asked."""
     query = {"resources": _ANY_ROOM, "required": "!COMPUTE_STATUS_DISABLED"}
-    try:
+
+    def ask() -> Resources:
         candidates = cloud.get("placement", "/allocation_candidates", **query)
         return room_of(candidates, _providers_in(cloud) if cloud.pool.zone else None)
+
+    return _if_we_may(ask)
+
+
+def _volumes(cloud: Cloud) -> Sequence[Json]:
+    """Volumes of the project; of servers that are not ours we can do without them."""
+    if cloud.pool.boot is BootPolicy.VOLUME:
+        return cloud.every("block_storage", "/volumes/detail", "volumes")
+    return _if_we_may(lambda: cloud.every("block_storage", "/volumes/detail", "volumes")) or ()
+
+
+def _if_we_may(ask: Callable[[], T]) -> T | None:
+    """None where there is no such service or we may not ask it."""
+    try:
+        return ask()
     except (EndpointNotFound, ServiceDisabledException):
         return None
     except ApiError as error:

@@ -31,6 +31,7 @@ class Relay:
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
+        self._listening.shutdown(socket.SHUT_RDWR)  # wakes who waits in accept
         self._listening.close()
 
     def _accept(self) -> None:
@@ -40,7 +41,7 @@ class Relay:
                 threading.Thread(target=self._pass_on, args=(client,), daemon=True).start()
 
     def _pass_on(self, client: socket.socket) -> None:
-        with client, socket.create_connection(self._address) as service, suppress(OSError):
+        with suppress(OSError), client, socket.create_connection(self._address) as service:
             threading.Thread(target=_pump, args=(service, client), daemon=True).start()
             left = self._passes_bytes
             while chunk := client.recv(min(65536, left + 1)):
