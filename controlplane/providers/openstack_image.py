@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from controlplane.errors import KasumiError
+from requests import RequestException
+
+from controlplane.errors import KasumiError, UnreachableError
 from controlplane.model.plan import PlannedImage
 from controlplane.providers.openstack_cloud import Cloud, Json
 
@@ -84,9 +86,14 @@ def set_property(cloud: Cloud, image: str, name: str, value: str) -> None:
 
 
 def downloaded(cloud: Cloud, stored: Json) -> Iterator[bytes]:
-    """What Glance gives back of an image."""
+    """What Glance gives back of an image. Raises UnreachableError when it breaks off, ApiError."""
     response = cloud.call("image", "GET", f"/images/{stored['id']}/file", stream=True)
-    return iter(response.iter_content(CHUNK_BYTES))
+    try:
+        yield from response.iter_content(CHUNK_BYTES)
+    except RequestException as error:
+        raise UnreachableError(
+            f"image {stored['id']} on {cloud.pool.uri}: its line broke while it was read back ({type(error).__name__}); run again"
+        ) from None
 
 
 def _content(image: PlannedImage) -> Content:

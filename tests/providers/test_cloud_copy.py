@@ -32,7 +32,7 @@ class Glance(BaseHTTPRequestHandler):
 
     def do_GET(self):
         if self.path.endswith("/file"):
-            return self._answer(200, self.content[self.path.split("/")[2]])
+            return self._answer(200, self.content[self.path.split("/")[2]], breaks_off=bool(self.cuts and self.cuts.pop()))
         if self.path.startswith("/images?"):
             return self._json({"images": list(self.images.values())})
         return self._json(self.images[self.path.split("/")[2]])
@@ -79,12 +79,12 @@ class Glance(BaseHTTPRequestHandler):
     def _json(self, document):
         self._answer(200, json.dumps(document).encode(), "application/json")
 
-    def _answer(self, status, body, kind="application/octet-stream"):
+    def _answer(self, status, body, kind="application/octet-stream", *, breaks_off=False):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body[: len(body) // 2] if breaks_off else body)
 
     def log_message(self, *_):
         pass
@@ -191,6 +191,18 @@ def test_a_byte_that_changed_on_its_way_is_found_and_the_file_kept(glance, gathe
     assert handler.images == {}
     take(cloud, gathered)
     assert handler.uploads == [SIZE, SIZE]
+
+
+def test_what_breaks_off_while_it_is_read_back_is_read_again_and_not_uploaded_again(glance, gathered):
+    handler, cloud = glance
+    image = take(cloud, gathered)
+    del handler.images[image]["kasumi_verified"]
+    ensure_file(gathered[0], REF, size_bytes=SIZE)
+    handler.cuts.append("once")
+    with pytest.raises(UnreachableError, match="its line broke while it was read back"):
+        take(cloud, gathered)
+    assert take(cloud, gathered) == image
+    assert handler.uploads == [SIZE]
 
 
 def test_a_copy_that_is_nowhere_is_told(glance, gathered):
