@@ -8,17 +8,14 @@ import json
 import secrets
 import signal
 import subprocess
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from controlplane.errors import KasumiError
-from lab import hosts, layout
-from lab.layout import OLD_HOST
 from lab.openstack import layout as cloud_layout
+from tests.openstack.old_host import old_host, virsh
 from tests.openstack.relay import Relay
 from tests.openstack.world import World, clear, make_world
 
@@ -40,7 +37,7 @@ _SERVER = """
             address: {address}
             mac: "{mac}"
             only_on: [{host}]
-            source: {{uri: "qemu+ssh://root@{old}/system", domain: {domain}}}
+            source: {{uri: "{uri}", domain: {name}}}
 """
 _DOMAIN = """
 <domain type='qemu'>
@@ -48,9 +45,9 @@ _DOMAIN = """
   <os><type arch='x86_64' machine='pc'>hvm</type></os>
   <devices>
     <disk type='file' device='disk'>
-      <driver name='qemu' type='qcow2'/><source file='/var/lib/libvirt/images/{name}.qcow2'/><target dev='vda' bus='virtio'/>
+      <driver name='qemu' type='qcow2'/><source file='{disk}'/><target dev='vda' bus='virtio'/>
     </disk>
-    <interface type='bridge'><mac address='{mac}'/><source bridge='{bridge}'/></interface>
+    <interface type='user'><mac address='{mac}'/></interface>
   </devices>
 </domain>
 """
@@ -64,30 +61,25 @@ class Old:
     host: str
     address: str
     mac: str
-    domain: str
+    folder: Path
+    uri: str
 
     @property
     def disk(self) -> Path:
-        return layout.host_home(OLD_HOST) / "lib" / "images" / f"{self.domain}.qcow2"
+        return self.folder / f"{self.name}.qcow2"
 
     def virsh(self, verb: str) -> str:
-        return hosts.virsh(OLD_HOST, verb, self.domain)
+        return virsh(self.uri, verb, self.name)
 
     def state(self) -> str:
         return self.virsh("domstate").strip()
 
-    def define(self, folder: Path) -> None:
+    def define(self) -> None:
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(self.disk), f"{DISK_MIB}M"], check=True)
         subprocess.run(["qemu-io", "-c", f"write -q -P 7 4M {DATA_MIB}M", str(self.disk)], check=True)
-        xml = folder / f"{self.domain}.xml"
-        xml.write_text(_DOMAIN.format(name=self.domain, mac=self.mac, bridge=layout.MHLW.bridge), encoding="utf-8")
-        hosts.virsh(OLD_HOST, "define", str(xml))
-
-    def remove(self) -> None:
-        for verb in ("destroy", "undefine"):
-            with suppress(KasumiError):
-                self.virsh(verb)
-        self.disk.unlink(missing_ok=True)
+        xml = self.folder / f"{self.name}.xml"
+        xml.write_text(_DOMAIN.format(name=self.name, mac=self.mac, disk=self.disk), encoding="utf-8")
+        virsh(self.uri, "define", str(xml))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,25 +113,23 @@ class Moving(World):
 
 
 @pytest.fixture(scope="module")
-def world(running_lab, running_cloud, tmp_path_factory):
-    mark = secrets.token_hex(2)
-    old = {
-        name: Old(name=name, host=host, address=f"10.77.20.{number}", mac=f"52:54:00:77:aa:{number}", domain=f"{name}-{mark}")
-        for name, host, number in (("old-files", "cloud-1", 31), ("old-ledger", "cloud-2", 32))
-    }
-    with pytest.MonkeyPatch.context() as environment:
+def world(running_cloud, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("moving")
+    with pytest.MonkeyPatch.context() as environment, old_host(tmp_path_factory.mktemp("old")) as uri:
         environment.setenv("OS_CLIENT_CONFIG_FILE", str(running_cloud.clouds_yaml))
-        folder = tmp_path_factory.mktemp("moving")
-        made = make_world(folder, f"moving-{mark}", running_cloud.clouds_yaml, running_cloud.member, running_cloud.admin)
-        made = Moving(folder=folder, estate=made.estate, clouds_yaml=made.clouds_yaml, hand=made.hand, old=old)
+        estate = f"moving-{secrets.token_hex(2)}"
+        made = make_world(folder, estate, running_cloud.clouds_yaml, running_cloud.member, running_cloud.admin)
+        old = {
+            name: Old(name=name, host=host, address=f"10.77.20.{last}", mac=f"52:54:00:77:aa:{last}", folder=folder, uri=uri)
+            for name, host, last in (("old-files", "cloud-1", 31), ("old-ledger", "cloud-2", 32))
+        }
+        made = Moving(folder=folder, estate=estate, clouds_yaml=made.clouds_yaml, hand=made.hand, old=old)
         _describe(made)
         try:
             for each in old.values():
-                each.define(folder)
+                each.define()
             yield made
         finally:
-            for each in old.values():
-                each.remove()
             clear(made)
             for volume in made.hand.volumes():
                 made.hand.remove_volume(volume["id"])
@@ -151,13 +141,10 @@ def _describe(world):
     text = hosts_file.read_text(encoding="utf-8")
     before, _, _ = text.partition("          machines:\n")
     servers = "".join(
-        _SERVER.format(name=o.name, host=o.host, address=o.address, mac=o.mac, old=OLD_HOST.address, domain=o.domain)
-        for o in world.old.values()
+        _SERVER.format(name=o.name, host=o.host, address=o.address, mac=o.mac, uri=o.uri) for o in world.old.values()
     )
     hosts_file.write_text(f"{before}      hosts:{servers}", encoding="utf-8")
     world.edit("hosts.yml", "/az2", "/az2?boot=volume")
-    access = f"kasumi_estate: {{id: {world.estate}, name: 雲, access: {{ssh_config: {layout.ssh_home() / 'config'}}}}}"
-    world.edit("group_vars/all/estate.yml", f"kasumi_estate: {{id: {world.estate}, name: 雲}}", access)
 
 
 def test_such_machines_are_planned_on_a_cloud_and_apply_leaves_them_to_their_migration(world):
