@@ -29,7 +29,7 @@ def start(
     home: OptionalPath = HOME_OPTION,
     inventory: OptionalPath = INVENTORY_OPTION,
 ) -> int:
-    """Shut the source down, copy its disk, prove the copy, define the target. The outage begins here. Resumes when repeated."""
+    """Shut the source down, copy its disk, prove the copy, ready the target. The outage begins here. Resumes when repeated."""
     session = Session(home=home, inventory=inventory)
     record = session.store.migration(session.estate.id, machine)
     if record is None or record.phase is Phase.ROLLED_BACK:
@@ -40,7 +40,7 @@ def start(
 
 @app.command()
 def cutover(machine: str = MACHINE_ARGUMENT, home: OptionalPath = HOME_OPTION, inventory: OptionalPath = INVENTORY_OPTION) -> int:
-    """Boot the target on an overlay of the proven copy and wait until its services answer."""
+    """Boot the target from the proven copy and wait until its services answer."""
     session = Session(home=home, inventory=inventory)
     return _act(session, machine, stage.cutover, f"`kasumi migrate finalize {machine}` closes the way back, `rollback` takes it")
 
@@ -98,7 +98,8 @@ def status(
 
 def _act(session: Session, machine: str, act: Callable[[stage.Move], Migration], then: str) -> int:
     plan = accepted(session.store, session.estate.id)
-    record = stage.with_move(plan, machine, session.store, actor=session.actor, say=say, act=act)
+    copies = session.settings.home / "copies"
+    record = stage.with_move(plan, machine, session.store, actor=session.actor, copies=copies, say=say, act=act)
     say(f"{machine}: {record.phase.value}; {then}")
     return ExitCode.DONE
 

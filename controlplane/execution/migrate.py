@@ -1,4 +1,4 @@
-"""Cold migration: source down, disk copied and proven, target booted on an overlay of the copy; a way back until finalized.
+"""Cold migration: source down, disk copied and proven, target booted from the copy; a way back until finalized.
 
 A record in the store names the phase; each phase is entered only after the world was seen to be so, and every verb may be
 repeated after any interruption. Two copies never run at once: the target starts only while the source is seen stopped, and
@@ -10,10 +10,12 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from controlplane.connectors.disks import DiskExport, raw_sha256, source_sha256
 from controlplane.connectors.services import problem_of
+from controlplane.connectors.shell import LocalShell, Shell
 from controlplane.connectors.ssh import shell_of_uri
 from controlplane.errors import KasumiError, RefusedError
 from controlplane.execution.migrate_checks import preflight
@@ -36,6 +38,8 @@ TARGET_SHUTDOWN_SECONDS = 120.0
 ANSWER_SECONDS = 600.0
 """How long a booted target, or a source started again, may take until its services answer, software emulation included."""
 _BETWEEN_LOOKS_SECONDS = 3.0
+_NEVER_RAN = frozenset({None, PowerState.FAILED})
+"""A target that is not there, or that a cloud could not make."""
 
 Say = Callable[[str], None]
 
@@ -59,6 +63,11 @@ class Move:
         """The machine as recorded."""
         return MachineRef(estate=self.plan.estate, machine=self.machine.id, uuid=self.machine.uuid)
 
+    @property
+    def network_names(self) -> dict[str, str]:
+        """What the plan's networks are called on the new host."""
+        return {network.network: network.name for network in self.plan.networks if network.host == self.target.id}
+
     def record(self) -> Migration | None:
         """What is on record for this machine."""
         return self.store.migration(self.plan.estate, self.machine.id)
@@ -76,6 +85,11 @@ class Move:
         self.evidence(phase.value, {key: str(value) for key, value in changes.items()})
         self.say(f"migrate {self.machine.id}: {phase.value}")
         return record
+
+    def copy_shell(self) -> Shell:
+        """Where the copy is gathered: the new host, or this controller."""
+        uri = self.host.copy_place.uri
+        return shell_of_uri(uri, ssh_config=self.plan.access.ssh_config) if uri else LocalShell()
 
     def evidence(self, what: str, detail: dict[str, object]) -> None:
         """Append one record about this machine to the evidence chain."""
@@ -102,13 +116,22 @@ def planned_move(plan: Plan, machine_id: str) -> tuple[PlannedMachine, LibvirtSo
     return machine, machine.source, target
 
 
-def with_move(plan: Plan, machine_id: str, store: Store, *, actor: str, say: Say, act: Callable[[Move], Migration]) -> Migration:
-    """Open both hosts, take this machine's lock, act, close. Raises what `act` raises, LockedError when already at work."""
+def with_move(
+    plan: Plan, machine_id: str, store: Store, *, actor: str, copies: Path, say: Say, act: Callable[[Move], Migration]
+) -> Migration:
+    """Open both hosts, take this machine's lock, act, close. Raises what `act` raises, LockedError when already at work.
+
+    `copies`: the folder for disks that are gathered on this controller, which those for a cloud are.
+    """
     machine, origin, target = planned_move(plan, machine_id)
     with (
         store.controller_lock(f"{plan.estate}/{machine_id}", verb="migrate"),
         closing(open_source_host(origin.uri, ssh_config=plan.access.ssh_config)) as source,
-        closing(open_copy_host(target.id, target.uri, target.pool, estate=plan.estate, ssh_config=target.ssh_config)) as host,
+        closing(
+            open_copy_host(
+                target.id, target.uri, target.pool, estate=plan.estate, ssh_config=target.ssh_config, copies=copies / plan.estate
+            )
+        ) as host,
     ):
         return act(
             Move(
@@ -208,10 +231,11 @@ def _on_record(move: Move) -> Migration:
 
 def _prepare(move: Move, *, again: bool) -> Migration:
     found = move.source.look(move.origin.domain)
-    preflight(move.plan, move.machine, move.origin, move.target, found, move.host.observe())
+    preflight(move.plan, move.machine, move.origin, move.host, found)
     if again:
         move.say(f"migrate {move.machine.id}: rolled back earlier; the target and its copy are made anew")
         move.host.remove(move.ref)
+        move.store.forget_native_ids(move.plan.estate, [move.machine.uuid])
     now = datetime.now(UTC)
     record = Migration(
         estate=move.plan.estate,
@@ -240,14 +264,14 @@ def _stop_source(move: Move, record: Migration) -> Migration:
 def _copy(move: Move, record: Migration) -> Migration:
     _see_source_stopped(move, record)
     move.host.ensure_storage()
-    path = str(move.host.ensure_copy_volume(move.machine, size_bytes=record.disk.size_bytes))
+    path = str(move.host.ensure_copy_file(move.machine, size_bytes=record.disk.size_bytes))
     config = move.plan.access.ssh_config
     address = move.origin.disk_address or _host_of(move.origin.uri)
     size = record.disk.size_bytes
     began, first = time.monotonic(), record.copied_bytes
     with (
         closing(shell_of_uri(move.origin.uri, ssh_config=config)) as old,
-        closing(shell_of_uri(move.target.uri, ssh_config=config)) as new,
+        closing(move.copy_shell()) as new,
         DiskExport(old, new, record.disk, name=move.machine.uuid, address=address) as export,
     ):
         while record.copied_bytes < size:
@@ -266,10 +290,10 @@ def _copy(move: Move, record: Migration) -> Migration:
 def _verify(move: Move, record: Migration) -> Migration:
     _see_source_stopped(move, record)
     config = move.plan.access.ssh_config
-    path = str(move.host.ensure_copy_volume(move.machine, size_bytes=record.disk.size_bytes))
+    path = str(move.host.ensure_copy_file(move.machine, size_bytes=record.disk.size_bytes))
     with (
         closing(shell_of_uri(move.origin.uri, ssh_config=config)) as old,
-        closing(shell_of_uri(move.target.uri, ssh_config=config)) as new,
+        closing(move.copy_shell()) as new,
     ):
         of_source = source_sha256(old, record.disk)
         of_target = raw_sha256(new, path, size_bytes=record.disk.size_bytes)
@@ -286,8 +310,15 @@ def _define(move: Move, record: Migration) -> Migration:
     for network in move.plan.networks:
         if network.host == move.target.id and any(nic.network == network.network for nic in move.machine.nics):
             move.host.ensure_network(network)
-    move.host.ensure_overlay(move.machine)
-    _ensure_target(move, autostart=False)
+    taken = move.host.take_in(
+        replace(move.machine, autostart=False),
+        plan=digest(move.plan),
+        network_names=move.network_names,
+        sha256=record.source_sha256,
+        size_bytes=record.disk.size_bytes,
+        told=move.say,
+    )
+    move.evidence("taken-in", {"copy": taken})
     return move.enter(record, Phase.READY)
 
 
@@ -296,6 +327,7 @@ def _cut_over(move: Move, record: Migration) -> Migration:
     if record.cut_over_at is None:
         record = move.save(record, cut_over_at=datetime.now(UTC))
     move.evidence("starting-target", {})
+    _ensure_target(move, autostart=False)
     move.host.start(move.ref)
     _see_services(move, "target", "look at its console, then `kasumi migrate cutover` again or `kasumi migrate rollback`")
     _ensure_target(move, autostart=move.machine.autostart)
@@ -303,19 +335,23 @@ def _cut_over(move: Move, record: Migration) -> Migration:
 
 
 def _roll_back(move: Move, record: Migration) -> Migration:
-    if _target_state(move) is not None:
+    state = _target_state(move)
+    if state not in _NEVER_RAN:
         _ensure_target(move, autostart=False)
         move.host.stop(move.ref, force_after_seconds=TARGET_SHUTDOWN_SECONDS)
-    state = _target_state(move)
-    if state not in {None, PowerState.STOPPED}:
+        state = _target_state(move)
+    if state not in {*_NEVER_RAN, PowerState.STOPPED}:
         raise KasumiError(
-            f"machine {move.machine.id}: the target is still {state}; the source was not started, two never run at once"
+            f"machine {move.machine.id}: the target is still {state}; the source was not started, two never run at once: bring "
+            "the target to rest by hand, then roll back again"
         )
     move.evidence("starting-source", {"target_writes_lost_since": str(record.cut_over_at or "none")})
     move.source.start(record.source_domain, uuid=record.source_uuid)
     move.source.set_autostart(record.source_domain, uuid=record.source_uuid, autostart=record.source_was_autostart)
     if _source_state(move, record) is not PowerState.RUNNING:
         raise KasumiError(f"machine {move.machine.id}: the source was started but does not run; look at {record.source_uri}")
+    if state in _NEVER_RAN:  # nothing was written to what was prepared for it
+        move.host.remove(move.ref)
     record = move.enter(record, Phase.ROLLED_BACK)
     _see_services(move, "source", f"look at the console of {record.source_domain} on {record.source_uri}")
     return record
@@ -335,10 +371,17 @@ def _see_services(move: Move, side: str, then: str) -> None:
 
 
 def _ensure_target(move: Move, *, autostart: bool) -> None:
-    names = {network.network: network.name for network in move.plan.networks if network.host == move.target.id}
-    move.host.ensure_machine(
-        replace(move.machine, autostart=autostart), plan=digest(move.plan), network_names=names, image=None, seed=None
+    """Where making a machine boots it, it is made here and not before the cutover: the caller has seen the source stopped."""
+    told = move.host.ensure_machine(
+        replace(move.machine, autostart=autostart),
+        plan=digest(move.plan),
+        network_names=move.network_names,
+        image=None,
+        seed=None,
+        starting=True,
     )
+    if told:
+        move.say(f"migrate {move.machine.id}: {told}")
 
 
 def _see_source_stopped(move: Move, record: Migration) -> None:

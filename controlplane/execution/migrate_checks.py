@@ -1,27 +1,29 @@
 """Before a source is touched: everything that would stop its migration later, all of it in one message."""
 
+from collections.abc import Sequence
 from contextlib import closing
 
 from controlplane.connectors.disks import TOOLS_NEW_HOST, TOOLS_OLD_HOST, free_bytes, missing_tools
+from controlplane.connectors.shell import LocalShell, Shell
 from controlplane.connectors.ssh import shell_of_uri
 from controlplane.errors import KasumiError, RefusedError
-from controlplane.execution.observe import HostTarget
 from controlplane.model.estate import LibvirtSource
 from controlplane.model.observed import HostObservation, PowerState
 from controlplane.model.plan import Plan, PlannedMachine
+from controlplane.providers.protocol import CopyHost
 from controlplane.providers.source import SourceMachine
 
 _GIB = 2**30
 
 
-def preflight(
-    plan: Plan, machine: PlannedMachine, origin: LibvirtSource, target: HostTarget, source: SourceMachine, seen: HostObservation
-) -> None:
+def preflight(plan: Plan, machine: PlannedMachine, origin: LibvirtSource, host: CopyHost, source: SourceMachine) -> None:
     """Raises RefusedError that lists every obstacle; nothing was touched then."""
     problems = [
         *_source_problems(machine, source),
-        *_target_problems(machine, seen),
-        *_host_problems(plan, origin, target, source),
+        *_target_problems(machine, host.observe()),
+        *host.obstacles(machine, size_bytes=sum(disk.size_bytes for disk in source.disks)),
+        *_old_host_problems(plan, origin),
+        *_copy_problems(plan, host, source),
     ]
     if problems:
         text = "\n".join(f"  {problem}" for problem in problems)
@@ -59,22 +61,34 @@ def _target_problems(machine: PlannedMachine, seen: HostObservation) -> list[str
     ]
 
 
-def _host_problems(plan: Plan, origin: LibvirtSource, target: HostTarget, source: SourceMachine) -> list[str]:
-    problems = []
+def _old_host_problems(plan: Plan, origin: LibvirtSource) -> list[str]:
+    try:
+        with closing(shell_of_uri(origin.uri, ssh_config=plan.access.ssh_config)) as shell:
+            return _lacking(shell, TOOLS_OLD_HOST)
+    except KasumiError as error:
+        return [str(error)]
+
+
+def _copy_problems(plan: Plan, host: CopyHost, source: SourceMachine) -> list[str]:
+    """Where the copy is gathered: the new host, or this controller."""
+    place = host.copy_place
     needed = sum(disk.size_bytes for disk in source.disks)
-    for uri, tools in ((origin.uri, TOOLS_OLD_HOST), (target.uri, TOOLS_NEW_HOST)):
-        try:
-            with closing(shell_of_uri(uri, ssh_config=plan.access.ssh_config)) as shell:
-                lacking = missing_tools(shell, tools)
-                if lacking:
-                    problems.append(
-                        f"host {shell.place}: lacks {', '.join(lacking)}; install qemu-utils, libnbd-bin and openssl there"
-                    )
-                free = free_bytes(shell, target.pool.path) if uri == target.uri else needed
-                if free < needed:
-                    problems.append(
-                        f"host {target.id}: {free / _GIB:.1f} GiB free at {target.pool.path}, {needed / _GIB:.1f} needed; make room there"
-                    )
-        except KasumiError as error:
-            problems.append(str(error))
-    return problems
+    try:
+        with closing(shell_of_uri(place.uri, ssh_config=plan.access.ssh_config) if place.uri else LocalShell()) as shell:
+            problems = _lacking(shell, TOOLS_NEW_HOST)
+            free = free_bytes(shell, str(place.folder))
+            if free < needed:
+                where = f"host {host.host}" if place.uri else "this controller"
+                problems.append(
+                    f"{where}: {free / _GIB:.1f} GiB free at {place.folder}, {needed / _GIB:.1f} needed; make room there"
+                )
+            return problems
+    except KasumiError as error:
+        return [str(error)]
+
+
+def _lacking(shell: Shell, tools: Sequence[str]) -> list[str]:
+    lacking = missing_tools(shell, tools)
+    if not lacking:
+        return []
+    return [f"host {shell.place}: lacks {', '.join(lacking)}; install qemu-utils, libnbd-bin and openssl there"]

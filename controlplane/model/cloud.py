@@ -1,4 +1,4 @@
-"""Where a host that is a cloud's capacity pool is found: `openstack://CLOUD[/ZONE][?project=NAME&flavors=POLICY]`.
+"""Where a host that is a cloud's capacity pool is found: `openstack://CLOUD[/ZONE][?OPTION=VALUE&…]`.
 
 CLOUD is an entry of `clouds.yaml`, which alone knows addresses and credentials; ZONE is an availability zone, all of them when
 left out. Read by `inventory` (is it written well?) and by `providers` (open it).
@@ -9,6 +9,7 @@ from enum import StrEnum
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 SCHEME = "openstack"
+_OPTIONS = frozenset({"project", "flavors", "boot", "volume_type"})
 
 
 class FlavorPolicy(StrEnum):
@@ -22,15 +23,29 @@ class FlavorPolicy(StrEnum):
     """Refuse."""
 
 
+class BootPolicy(StrEnum):
+    """What a server's root disk is."""
+
+    IMAGE = "image"
+    """A disk of its hypervisor, made from the image; it goes with the server."""
+    VOLUME = "volume"
+    """A volume of Cinder, made from the image; it outlives the server."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloudPool:
-    """One capacity pool: a cloud by its name in clouds.yaml, an availability zone ("": all), a project ("": as clouds.yaml says)."""
+    """One capacity pool: a cloud by its name in clouds.yaml, an availability zone ("": all), a project ("": as clouds.yaml says).
+
+    `volume_type`: of root volumes; empty: the cloud's default.
+    """
 
     uri: str
     cloud: str
     zone: str = ""
     project: str = ""
     flavors: FlavorPolicy = FlavorPolicy.NEAREST
+    boot: BootPolicy = BootPolicy.IMAGE
+    volume_type: str = ""
 
 
 class CloudUriError(ValueError):
@@ -62,12 +77,22 @@ def cloud_pool(uri: str) -> CloudPool:
     if "/" in zone or parts.fragment:
         raise CloudUriError(f"has more after the zone than is read: {parts.path}", "write openstack://CLOUD/ZONE")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    unknown = sorted(set(options) - {"project", "flavors"})
+    unknown = sorted(set(options) - _OPTIONS)
     if unknown:
-        raise CloudUriError(f"unknown option {unknown[0]!r}", "options are project and flavors")
-    policy = options.get("flavors", FlavorPolicy.NEAREST.value)
-    if policy not in set(FlavorPolicy):
-        raise CloudUriError(f"unknown flavors={policy}", f"choose one of {', '.join(FlavorPolicy)}")
+        raise CloudUriError(f"unknown option {unknown[0]!r}", f"options are {', '.join(sorted(_OPTIONS))}")
+    policies: dict[str, type[StrEnum]] = {"flavors": FlavorPolicy, "boot": BootPolicy}
+    for name, known in policies.items():
+        if name in options and options[name] not in set(known):
+            raise CloudUriError(f"unknown {name}={options[name]}", f"choose one of {', '.join(known)}")
+    boot = BootPolicy(options.get("boot", BootPolicy.IMAGE))
+    if options.get("volume_type") and boot is not BootPolicy.VOLUME:
+        raise CloudUriError("names a volume_type, but its servers boot from images", "add boot=volume, or leave volume_type out")
     return CloudPool(
-        uri=uri, cloud=unquote(parts.netloc), zone=zone, project=options.get("project", ""), flavors=FlavorPolicy(policy)
+        uri=uri,
+        cloud=unquote(parts.netloc),
+        zone=zone,
+        project=options.get("project", ""),
+        flavors=FlavorPolicy(options.get("flavors", FlavorPolicy.NEAREST)),
+        boot=boot,
+        volume_type=options.get("volume_type", ""),
     )

@@ -15,7 +15,7 @@ class Phase(StrEnum):
     VERIFIED = "verified"
     """SHA-256 of source and copy are equal."""
     READY = "ready"
-    """Target defined, stopped, on an overlay of the copy."""
+    """Target defined, stopped, on an overlay of the copy; in a cloud, whose servers boot when they are made, everything but the server."""
     CUT_OVER = "cut-over"
     """Target runs and its services answer; the source is still startable."""
     FINALIZED = "finalized"

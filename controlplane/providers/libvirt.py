@@ -31,7 +31,7 @@ from controlplane.providers.libvirt_observe import (
     with_usage,
 )
 from controlplane.providers.libvirt_storage import Storage, copy_volume, root_volume, seed_volume
-from controlplane.providers.protocol import Foreign, MachineRef, Seed
+from controlplane.providers.protocol import CopyPlace, Foreign, MachineRef, Seed
 from controlplane.providers.seed import seed_iso
 
 _LOOK_SECONDS = 0.5
@@ -107,17 +107,37 @@ class LibvirtProvider:
         with self._connection.errors(f"image {image.id}"):
             self._storage.ensure_image(image)
 
-    def ensure_copy_volume(self, machine: PlannedMachine, *, size_bytes: int) -> Path:
+    @property
+    def copy_place(self) -> CopyPlace:
+        """Our pool on the host."""
+        return CopyPlace(uri=self._connection.uri, folder=Path(self._storage.folder))
+
+    def obstacles(self, machine: PlannedMachine, *, size_bytes: int) -> tuple[str, ...]:
+        """None beyond what `observe` tells."""
+        return ()
+
+    def ensure_copy_file(self, machine: PlannedMachine, *, size_bytes: int) -> Path:
         """The raw volume for the pristine copy."""
         with self._connection.errors(f"copy of {machine.id}"), self._of(machine.id):
             return Path(self._storage.ensure_raw(copy_volume(machine.id), size_bytes=size_bytes))
 
-    def ensure_overlay(self, machine: PlannedMachine) -> None:
-        """The root disk over the pristine copy."""
+    def take_in(
+        self,
+        machine: PlannedMachine,
+        *,
+        plan: str,
+        network_names: dict[str, str],
+        sha256: str,
+        size_bytes: int,
+        told: Callable[[str], None],
+    ) -> str:
+        """The root disk as an overlay on the pristine copy, and the domain, stopped."""
         with self._connection.errors(f"disk of {machine.id}"), self._of(machine.id):
             self._storage.ensure_overlay(
                 root_volume(machine.id), backing=copy_volume(machine.id), backing_format="raw", size_gib=machine.size.disk_gib
             )
+        self.ensure_machine(machine, plan=plan, network_names=network_names, image=None, seed=None)
+        return f"overlay on {copy_volume(machine.id)}"
 
     def ensure_machine(
         self,

@@ -39,6 +39,11 @@ class Storage:
         self._refreshing = threading.Lock()
         self._refreshed = False
 
+    @property
+    def folder(self) -> str:
+        """Where its files lie on the host."""
+        return self._wanted.path
+
     def ensure(self) -> None:
         """Define, build, start and autostart the pool. Raises RefusedError for a pool of this name elsewhere."""
         with self._preparing:

@@ -1,5 +1,8 @@
 """Which provider serves a host, by the scheme of its URI."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from controlplane.errors import KasumiError, RefusedError
 from controlplane.model.cloud import CloudUriError, cloud_pool, is_cloud
 from controlplane.model.estate import StoragePool
@@ -9,18 +12,17 @@ from controlplane.providers.libvirt_source import LibvirtSourceHost
 from controlplane.providers.protocol import CopyHost, DrainHost, Provider
 from controlplane.providers.source import SourceHost
 
+if TYPE_CHECKING:
+    from controlplane.providers.openstack_cloud import Cloud
+
 
 def open_provider(host: str, uri: str, pool: StoragePool, *, estate: str, ssh_config: str = "") -> Provider:
     """The provider of a host; connects at first use. Raises KasumiError for a URI that is not served or not safe."""
     if is_cloud(uri):
-        return _open_cloud(host, uri, estate=estate)
-    return open_copy_host(host, uri, pool, estate=estate, ssh_config=ssh_config)
+        # Loaded for those who have a cloud alone: it takes a third of a second, on every command.
+        from controlplane.providers.openstack import OpenStackProvider  # noqa: PLC0415
 
-
-def open_copy_host(host: str, uri: str, pool: StoragePool, *, estate: str, ssh_config: str = "") -> CopyHost:
-    """The same, for a host that takes in a migrated disk."""
-    if is_cloud(uri):
-        raise RefusedError(f"host {host} on {uri}: a cloud takes in no migrated disk yet; plan the machine on a libvirt host")
+        return OpenStackProvider(host, _cloud(host, uri), estate=estate)
     return LibvirtProvider(host, Connection(uri, ssh_config=ssh_config), pool, estate=estate)
 
 
@@ -28,16 +30,25 @@ def open_drain_host(host: str, uri: str, *, estate: str) -> DrainHost:
     """The same, for a host of several hypervisors that places by itself."""
     if not is_cloud(uri):
         raise RefusedError(f"host {host} on {uri}: it is a hypervisor itself; leave --hypervisor out")
-    return _open_cloud(host, uri, estate=estate)
-
-
-def _open_cloud(host: str, uri: str, *, estate: str) -> DrainHost:
-    # Loaded for those who have a cloud alone: it takes a third of a second, on every command.
     from controlplane.providers.openstack import OpenStackProvider  # noqa: PLC0415
+
+    return OpenStackProvider(host, _cloud(host, uri), estate=estate)
+
+
+def open_copy_host(host: str, uri: str, pool: StoragePool, *, estate: str, ssh_config: str, copies: Path) -> CopyHost:
+    """The same, for a host that takes in a migrated disk; `copies`: where disks for a cloud are gathered on this controller."""
+    if is_cloud(uri):
+        from controlplane.providers.openstack_copy_host import OpenStackCopyHost  # noqa: PLC0415
+
+        return OpenStackCopyHost(host, _cloud(host, uri), estate=estate, copies=copies)
+    return LibvirtProvider(host, Connection(uri, ssh_config=ssh_config), pool, estate=estate)
+
+
+def _cloud(host: str, uri: str) -> "Cloud":
     from controlplane.providers.openstack_cloud import Cloud  # noqa: PLC0415
 
     try:
-        return OpenStackProvider(host, Cloud(cloud_pool(uri)), estate=estate)
+        return Cloud(cloud_pool(uri))
     except CloudUriError as error:
         raise KasumiError(f"uri of host {host} {error}; {error.remedy}") from None  # without it: it may hold a password
 

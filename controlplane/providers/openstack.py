@@ -1,9 +1,9 @@
 """A pool of an OpenStack cloud behind `providers.protocol`: looks before it acts, and changes only what carries our mark.
 
 The parts: `openstack_cloud` (line, pages, errors), `openstack_faults` (what a no means), `openstack_mark` (ownership),
-`openstack_observe` (the look and what it costs), `openstack_image`, `openstack_flavor`, `openstack_network` (networks and
-security groups), `openstack_port`, `openstack_group` (replicas apart), `openstack_server`, `openstack_adopt` (what stood there
-before us), `openstack_console`.
+`openstack_observe` (the look and what it costs), `openstack_image`, `openstack_copy` (migrated disks), `openstack_volume` (root
+disks at Cinder), `openstack_flavor`, `openstack_network` (networks and security groups), `openstack_port`, `openstack_group`
+(replicas apart), `openstack_server`, `openstack_adopt` (what stood there before us), `openstack_console`.
 """
 
 import threading
@@ -15,6 +15,7 @@ from ipaddress import ip_interface
 from typing import TypeVar, cast
 
 from controlplane.errors import KasumiError, RefusedError
+from controlplane.model.cloud import BootPolicy
 from controlplane.model.observed import HostObservation, PowerState
 from controlplane.model.plan import Method, PlannedImage, PlannedMachine, PlannedNetwork, PlannedNic
 from controlplane.model.resources import Resources
@@ -22,6 +23,7 @@ from controlplane.model.security import SecurityGroup, security_groups
 from controlplane.providers import openstack_console, openstack_drain, openstack_image, openstack_network
 from controlplane.providers.openstack_adopt import look_at, put_mark, take_mark
 from controlplane.providers.openstack_cloud import Cloud, Json
+from controlplane.providers.openstack_copy import note_booted, remove_copy, unbooted_copy
 from controlplane.providers.openstack_faults import ApiError
 from controlplane.providers.openstack_flavor import Choice, choose_flavor
 from controlplane.providers.openstack_group import ensure_server_group
@@ -29,6 +31,7 @@ from controlplane.providers.openstack_mark import ADOPTED, AUTOSTART, MADE_FOR, 
 from controlplane.providers.openstack_observe import capacity_of, listing, machines_of, networks_of, quotas_of, state_of
 from controlplane.providers.openstack_port import ensure_port, plug, ports_of, unplug
 from controlplane.providers.openstack_server import (
+    Disk,
     act,
     at_rest,
     create_server,
@@ -37,6 +40,14 @@ from controlplane.providers.openstack_server import (
     note,
     resize_server,
     settled,
+)
+from controlplane.providers.openstack_volume import (
+    delete_volume,
+    ensure_volume,
+    find_volume,
+    grow,
+    is_volume_backed,
+    root_volume,
 )
 from controlplane.providers.protocol import Foreign, Hypervisor, MachineRef, Seed
 
@@ -82,7 +93,7 @@ class OpenStackProvider:
         with self._cloud.errors(f"host {self._host}"):
             found = listing(self._cloud)
             machines = machines_of(found)
-            quotas = quotas_of(self._cloud.get("compute", "/limits"))
+            quotas = quotas_of(*self._limits())
             capacity, disk_free_gib = capacity_of(self._cloud, machines, quotas, estate=self._estate)
         return HostObservation(
             host=self._host,
@@ -102,9 +113,9 @@ class OpenStackProvider:
             openstack_network.ensure_network(self._cloud, network, estate=self._estate)
 
     def ensure_storage(self) -> None:
-        """Nothing to make: a cloud gives disks with servers. Sees that the cloud lets us in."""
+        """Nothing to make: a cloud gives disks with servers, or as volumes. Sees that the cloud lets us in."""
         with self._cloud.errors(f"storage of {self._host}"):
-            self._cloud.get("compute", "/limits")
+            self._limits()
 
     def ensure_image(self, image: PlannedImage) -> None:
         """Upload the base image unless it is there, whole and verified."""
@@ -136,6 +147,8 @@ class OpenStackProvider:
                 )
             if server is None:
                 return self._make(ref, machine, plan, network_names, image, seed, starting=starting)
+            if image is None:
+                note_booted(self._cloud, ref, server)
             return self._adjust(ref, server, machine, plan, network_names)
 
     def start(self, ref: MachineRef) -> None:
@@ -175,9 +188,11 @@ class OpenStackProvider:
                 settled(self._cloud, server["id"], what, wanted=lambda found: state_of(found) is PowerState.STOPPED)
 
     def remove(self, ref: MachineRef) -> None:
-        """Delete the server, then its ports that bear our mark. Raises KasumiError when it runs."""
+        """Delete the server, then its ports, volume and copy that bear our mark. Raises KasumiError when it runs."""
         with self._cloud.errors(f"machine {ref.machine}"), self._of(ref.machine):
             server = find_server(self._cloud, ref, self._host)
+            of_volume = self._on_volume or (server is not None and is_volume_backed(server))
+            volume = find_volume(self._cloud, ref) if of_volume else None
             if server is not None:
                 if ADOPTED in server["metadata"]:
                     raise RefusedError(
@@ -192,6 +207,9 @@ class OpenStackProvider:
             for port in ports_of(self._cloud, ref):
                 if port["device_id"] in {"", server["id"] if server is not None else ""}:
                     self._cloud.delete("network", f"/ports/{port['id']}")
+            if volume is not None:
+                delete_volume(self._cloud, ref, volume)
+            remove_copy(self._cloud, ref)
 
     def ssh_host_keys(self, ref: MachineRef) -> tuple[str, ...]:
         """Read from the console, where cloud-init writes them; empty while they are not there."""
@@ -245,6 +263,23 @@ class OpenStackProvider:
             raise KasumiError(f"machine {ref.machine}: not on {self._host}; apply the plan again")
         return server
 
+    @property
+    def _on_volume(self) -> bool:
+        """True where new servers boot from volumes; one made under another policy stays as it is."""
+        return self._cloud.pool.boot is BootPolicy.VOLUME
+
+    def _limits(self) -> list[Json]:
+        services = ("compute", "block_storage") if self._on_volume else ("compute",)
+        return [self._cloud.get(service, "/limits") for service in services]
+
+    def _disk(self, ref: MachineRef, machine: PlannedMachine, image: PlannedImage | None) -> Disk:
+        def content() -> str:
+            return unbooted_copy(self._cloud, ref) if image is None else openstack_image.whole_image(self._cloud, image)
+
+        if not self._on_volume:
+            return Disk(image=content())
+        return Disk(volume=ensure_volume(self._cloud, ref, content, machine.size.disk_gib)["id"])
+
     def _make(
         self,
         ref: MachineRef,
@@ -257,22 +292,23 @@ class OpenStackProvider:
         starting: bool,
     ) -> str:
         """Ports first, the server last: what a crash leaves before it is found again by its mark."""
-        if image is None:
-            raise RefusedError(f"machine {machine.id} on {self._host}: a cloud takes in no migrated disk yet; plan it elsewhere")
-        image_id = openstack_image.whole_image(self._cloud, image)
-        choice = self._flavor(machine.size)
+        disk = self._disk(ref, machine, image)
+        choice = self._flavor(machine.size, on_volume=bool(disk.volume))
         group = self._group(machine)
         ports = self._ports(ref, machine, names)
         server = create_server(
             self._cloud,
             ref,
-            image=image_id,
+            disk=disk,
+            config_drive=image is not None,
             flavor=choice.flavor.id,
             ports=[port["id"] for port in ports],
             metadata=metadata(machine, estate=self._estate, plan=plan, zone=self._cloud.pool.zone, flavor=choice.flavor.name),
             seed=seed,
             group=group,
         )
+        if image is None:
+            note_booted(self._cloud, ref, server)
         if starting:
             self._seen_running.add(ref.uuid)
         else:
@@ -288,26 +324,25 @@ class OpenStackProvider:
         before = server["flavor"]["original_name"]
         noted = {AUTOSTART: "on" if machine.autostart else "off"}
         told = ""
-        if _size_of(server) != machine.size:
-            choice = self._fitting(server, machine)
+        volume = root_volume(self._cloud, server) if is_volume_backed(server) else None
+        found = _size_of(server, volume)
+        if found != machine.size:
+            if machine.size.disk_gib < found.disk_gib:
+                raise RefusedError(
+                    f"machine {machine.id} on {self._host}: wanted a disk of {machine.size.disk_gib} GiB, found {found.disk_gib} GiB; "
+                    "a disk never shrinks, as that would cut off data: plan the larger size"
+                )
+            choice = self._flavor(machine.size, on_volume=volume is not None)
             if choice.flavor.name != before:
                 server = resize_server(self._cloud, server, choice.flavor.id, choice.flavor.name, what)
+            if volume is not None:
+                grow(self._cloud, ref, volume, machine.size.disk_gib)
             noted |= {PLAN: plan, MADE_FOR: made_for_text(machine.size, choice.flavor.name)}
             told = choice.note
         if self._connect(ref, server, machine, names):
             noted |= {PLAN: plan}
         note(self._cloud, server, ref.uuid, noted)
         return told
-
-    def _fitting(self, server: Json, machine: PlannedMachine) -> Choice:
-        """The flavor for the size that a server should get. Raises RefusedError for a disk that would shrink."""
-        found_gib = _size_of(server).disk_gib
-        if machine.size.disk_gib < found_gib:
-            raise RefusedError(
-                f"machine {machine.id} on {self._host}: wanted a disk of {machine.size.disk_gib} GiB, found {found_gib} GiB; a disk "
-                "never shrinks, as that would cut off data: plan the larger size"
-            )
-        return self._flavor(machine.size)
 
     def _connect(self, ref: MachineRef, server: Json, machine: PlannedMachine, names: dict[str, str]) -> bool:
         """Plug in what is planned, unplug what is not; True when anything was changed."""
@@ -348,8 +383,8 @@ class OpenStackProvider:
     def _network(self, name: str) -> Json:
         return self._once(("network", name), lambda: openstack_network.find_network(self._cloud, name, estate=self._estate))
 
-    def _flavor(self, size: Resources) -> Choice:
-        return self._once(size, lambda: choose_flavor(self._cloud, size))
+    def _flavor(self, size: Resources, *, on_volume: bool) -> Choice:
+        return self._once((size, on_volume), lambda: choose_flavor(self._cloud, size, on_volume=on_volume))
 
     def _group(self, machine: PlannedMachine) -> str:
         if not machine.replica_group:
@@ -365,8 +400,9 @@ class OpenStackProvider:
             return cast("T", self._prepared[key])
 
 
-def _size_of(server: Json) -> Resources:
-    """The size that was asked for, while the server has the flavor taken for it; else its flavor's."""
+def _size_of(server: Json, volume: Json | None) -> Resources:
+    """The size that was asked for, while the server has the flavor taken for it; else its flavor's. A volume has its own."""
     flavor = server["flavor"]
     exact = Resources(vcpus=flavor["vcpus"], memory_mib=flavor["ram"], disk_gib=flavor["disk"])
-    return made_for(server["metadata"], flavor["original_name"]) or exact
+    found = made_for(server["metadata"], flavor["original_name"]) or exact
+    return replace(found, disk_gib=volume["size"]) if volume is not None else found

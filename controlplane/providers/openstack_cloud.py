@@ -29,7 +29,8 @@ Json = dict[str, Any]
 
 _NOVA_LEAST, _NOVA_MOST = (2, 52), (2, 96)
 """Tags given with the creation came with 2.52 (Pike, 2017); beyond 2.96 nothing was tried."""
-_PLACEMENT = "1.29"
+_FIXED = {"placement": "1.29", "block_storage": "3.42"}
+"""Cinder lengthens a volume in use since 3.42 (Pike)."""
 _MOST_WAIT_SECONDS = 30
 _TIMES_ASKED = 6
 _TIMEOUT_SECONDS = 60.0
@@ -186,8 +187,8 @@ class Cloud:
 
     def _spoken(self, service: str) -> Mapping[str, str]:
         """The microversion to speak: the newest that we know and the cloud has."""
-        if service == "placement":
-            return {"microversion": _PLACEMENT}
+        if service in _FIXED:
+            return {"microversion": _FIXED[service]}
         if service != "compute":
             return {}
         if not self._nova:

@@ -1,7 +1,7 @@
 """The flavor for a planned size: the exact one, one made for it where policy and rights allow, else the nearest that covers it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controlplane.errors import RefusedError
 from controlplane.model.cloud import FlavorPolicy
@@ -49,9 +49,15 @@ def nearest(flavors: Iterable[Flavor], size: Resources) -> Flavor | None:
     return min(covering, key=lambda f: (f.size.memory_mib, f.size.vcpus, f.size.disk_gib, f.name, f.id), default=None)
 
 
-def choose_flavor(cloud: Cloud, size: Resources) -> Choice:
-    """The flavor for this size. Raises RefusedError when there is none that the policy allows, ApiError."""
+def choose_flavor(cloud: Cloud, size: Resources, *, on_volume: bool) -> Choice:
+    """The flavor for this size. Raises RefusedError when there is none that the policy allows, ApiError.
+
+    `on_volume`: the root disk is a volume, so that the disk of a flavor counts for nothing.
+    """
     flavors = [flavor_of(each) for each in cloud.every("compute", "/flavors/detail", "flavors")]
+    if on_volume:
+        flavors = [replace(flavor, size=replace(flavor.size, disk_gib=0)) for flavor in flavors]
+        size = replace(size, disk_gib=0)
     found = exact(flavors, size)
     if found is not None:
         return Choice(flavor=found)
@@ -86,4 +92,5 @@ def _make(cloud: Cloud, size: Resources) -> Flavor:
 
 
 def _words(size: Resources) -> str:
-    return f"{size.vcpus} vCPU, {size.memory_mib} MiB, {size.disk_gib} GiB"
+    disk = f", {size.disk_gib} GiB" if size.disk_gib else ""
+    return f"{size.vcpus} vCPU, {size.memory_mib} MiB{disk}"

@@ -1,19 +1,22 @@
 """A look at one pool of a cloud in a constant number of listings, and how each answer reads in our words.
 
-Servers with details, ports, networks and security groups of our project, its quotas; and, where our credentials may ask
-Placement, what the scheduler still has room for. No call for each server; listings come in pages of up to 1,000.
+Servers with details, ports, networks, security groups and, where servers boot from them, volumes of our project, its quotas; and,
+where our credentials may ask Placement, what the scheduler still has room for. No call for each server; listings come in pages of
+up to 1,000.
 
 Capacity is what may be promised, so the cloud's own overcommit and reservations are in it already: the quota, and with an
 administrator's rights no more than Placement has room for beside what our project holds. What other projects take is therefore
 no foreign machine of ours; it only makes the room smaller. Foreign are servers of our project without our mark.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from keystoneauth1.exceptions import EndpointNotFound
 from openstack.exceptions import ServiceDisabledException
 
+from controlplane.model.cloud import BootPolicy
 from controlplane.model.observed import (
     UNLIMITED,
     HostCapacity,
@@ -27,7 +30,9 @@ from controlplane.model.resources import Resources, total
 from controlplane.providers.openstack_cloud import Cloud, Json
 from controlplane.providers.openstack_faults import ApiError
 from controlplane.providers.openstack_mark import AUTOSTART, UUID, ZONE, estate_mark, is_marked, made_for, mark_of
+from controlplane.providers.openstack_volume import is_volume_backed, root_volume_of
 
+T = TypeVar("T")
 _STATES = {
     "ACTIVE": PowerState.RUNNING,
     "SHUTOFF": PowerState.STOPPED,
@@ -40,6 +45,7 @@ _RUNS = 1
 """Nova's power state of a running instance; it tells what a server is whose resize waits to be confirmed."""
 _GONE = frozenset({"DELETED", "SOFT_DELETED"})
 _ROOM = {"VCPU": "vcpus", "MEMORY_MB": "memory_mib", "DISK_GB": "disk_gib"}
+VOLUMES_GIB = "volumes_gib"
 _ANY_ROOM = "VCPU:1,MEMORY_MB:1"
 
 
@@ -51,17 +57,20 @@ class Listing:
     ports: Sequence[Json]
     networks: Sequence[Json]
     groups: Sequence[Json]
+    volumes: Sequence[Json] = ()
 
 
 def listing(cloud: Cloud) -> Listing:
     """All servers, ports, networks and groups that count. Raises ApiError."""
     project = cloud.project_id
     fields = ("id", "name", "device_id", "mac_address", "network_id", "fixed_ips", "security_groups", "description")
+    servers = [s for s in cloud.every("compute", "/servers/detail", "servers") if in_pool(s, cloud.pool.zone)]
     return Listing(
-        servers=[s for s in cloud.every("compute", "/servers/detail", "servers") if in_pool(s, cloud.pool.zone)],
+        servers=servers,
         ports=cloud.every("network", "/ports", "ports", project_id=project, fields=fields),
         networks=cloud.every("network", "/networks", "networks"),
         groups=cloud.every("network", "/security-groups", "security_groups", project_id=project, fields=("id", "name")),
+        volumes=_volumes(cloud) if any(map(is_volume_backed, servers)) else (),
     )
 
 
@@ -85,18 +94,24 @@ def machines_of(found: Listing) -> tuple[ObservedMachine, ...]:
     networks = {network["id"]: network["name"] for network in found.networks}
     groups = {group["id"]: group["name"] for group in found.groups}
     seen = (
-        machine_of(server, [_nic(port, networks, groups) for port in ports.get(server["id"], ())]) for server in found.servers
+        machine_of(server, [_nic(port, networks, groups) for port in ports.get(server["id"], ())], found.volumes)
+        for server in found.servers
     )
     return tuple(sorted(seen, key=lambda machine: (machine.name, machine.native_id)))
 
 
-def machine_of(server: Json, nics: Iterable[ObservedNic]) -> ObservedMachine:
+def machine_of(server: Json, nics: Iterable[ObservedNic], volumes: Iterable[Json]) -> ObservedMachine:
     """One server. What it is called in the plan stands in its metadata; a server that is not ours goes by Nova's id."""
     noted: Mapping[str, str] = server.get("metadata") or {}
     flavor = server["flavor"]
     state = state_of(server)
     cards = tuple(sorted(nics, key=lambda nic: (nic.network, nic.mac)))
     live = state in {PowerState.RUNNING, PowerState.PAUSED}
+    disk_gib, asked = flavor["disk"] or None, made_for(noted, flavor["original_name"])
+    if is_volume_backed(server):
+        root = root_volume_of(server, volumes)
+        disk_gib = root["size"] if root is not None else None
+        asked = replace(asked, disk_gib=disk_gib) if asked is not None and disk_gib is not None else asked
     return ObservedMachine(
         name=server["name"],
         uuid=noted.get(UUID) or server["id"],
@@ -109,9 +124,9 @@ def machine_of(server: Json, nics: Iterable[ObservedNic]) -> ObservedMachine:
         autostart=noted.get(AUTOSTART) == "on",
         nics=cards,
         live_nics=cards if live else None,
-        disk_gib=flavor["disk"] or None,
+        disk_gib=disk_gib,
         native_id=server["id"],
-        made_for=made_for(noted, flavor["original_name"]),
+        made_for=asked,
         fault=(server.get("fault") or {}).get("message", ""),
         resize_unconfirmed=server["status"] == "VERIFY_RESIZE",
     )
@@ -142,18 +157,23 @@ def networks_of(found: Listing, estate: str) -> tuple[ObservedNetwork, ...]:
     )
 
 
-def quotas_of(limits: Json) -> tuple[Quota, ...]:
-    """Our project's quotas at Nova, and how much of each is used."""
-    absolute = limits["limits"]["absolute"]
-    rows = (
-        ("cores", "maxTotalCores", "totalCoresUsed"),
-        ("instances", "maxTotalInstances", "totalInstancesUsed"),
-        ("ram_mib", "maxTotalRAMSize", "totalRAMUsed"),
-        ("server_groups", "maxServerGroups", "totalServerGroupsUsed"),
-    )
+_QUOTAS = (
+    ("cores", "maxTotalCores", "totalCoresUsed"),
+    ("instances", "maxTotalInstances", "totalInstancesUsed"),
+    ("ram_mib", "maxTotalRAMSize", "totalRAMUsed"),
+    ("server_groups", "maxServerGroups", "totalServerGroupsUsed"),
+    ("volumes", "maxTotalVolumes", "totalVolumesUsed"),
+    (VOLUMES_GIB, "maxTotalVolumeGigabytes", "totalGigabytesUsed"),
+)
+"""Ours, and what Nova and Cinder call the limit and what is used of it."""
+
+
+def quotas_of(*limits: Json) -> tuple[Quota, ...]:
+    """Our project's quotas, and how much of each is used, of the limits that services tell."""
+    absolute = {name: value for told in limits for name, value in told["limits"]["absolute"].items()}
     return tuple(
         Quota(name=name, limit=absolute[limit] if absolute[limit] >= 0 else None, used=absolute[used])
-        for name, limit, used in rows
+        for name, limit, used in _QUOTAS
         if limit in absolute and used in absolute
     )
 
@@ -187,24 +207,53 @@ def capacity_of(
         most = Resources(
             vcpus=min(most.vcpus, there.vcpus), memory_mib=min(most.memory_mib, there.memory_mib), disk_gib=there.disk_gib
         )
+    used_by_foreign, disk_free_gib = total(foreign), room.disk_gib if room is not None else None
+    if cloud.pool.boot is BootPolicy.VOLUME:
+        ours = sum(size.disk_gib for size in held) - used_by_foreign.disk_gib
+        whole, foreign_gib, disk_free_gib = volume_room(quotas, ours_gib=ours)
+        most, used_by_foreign = replace(most, disk_gib=whole), replace(used_by_foreign, disk_gib=foreign_gib)
     capacity = HostCapacity(
         total=most,
-        used_by_foreign=total(foreign),
+        used_by_foreign=used_by_foreign,
         hypervisor="openstack",
         version=cloud.nova_microversion,
         architecture="",
         virtualisation="cloud",
         basis="quota" if room is None else "quota and placement",
     )
-    return capacity, room.disk_gib if room is not None else None
+    return capacity, disk_free_gib
+
+
+def volume_room(quotas: Iterable[Quota], *, ours_gib: int) -> tuple[int, int, int | None]:
+    """GiB of volumes that the project may have, that are not of our machines, and that are left; None: no limit tells."""
+    quota = next((quota for quota in quotas if quota.name == VOLUMES_GIB), None)
+    if quota is None or quota.limit is None:
+        return UNLIMITED, 0, None
+    return quota.limit, max(0, quota.used - ours_gib), max(0, quota.limit - quota.used)
 
 
 def _room(cloud: Cloud) -> Resources | None:
     """None without the rights to ask Placement, or without one to be asked."""
     query = {"resources": _ANY_ROOM, "required": "!COMPUTE_STATUS_DISABLED"}
-    try:
+
+    def ask() -> Resources:
         candidates = cloud.get("placement", "/allocation_candidates", **query)
         return room_of(candidates, _providers_in(cloud) if cloud.pool.zone else None)
+
+    return _if_we_may(ask)
+
+
+def _volumes(cloud: Cloud) -> Sequence[Json]:
+    """Volumes of the project; of servers that are not ours we can do without them."""
+    if cloud.pool.boot is BootPolicy.VOLUME:
+        return cloud.every("block_storage", "/volumes/detail", "volumes")
+    return _if_we_may(lambda: cloud.every("block_storage", "/volumes/detail", "volumes")) or ()
+
+
+def _if_we_may(ask: Callable[[], T]) -> T | None:
+    """None where there is no such service or we may not ask it."""
+    try:
+        return ask()
     except (EndpointNotFound, ServiceDisabledException):
         return None
     except ApiError as error:

@@ -7,6 +7,7 @@ interrupted is found. Nova knows it from the moment it answers, hypervisor or no
 import base64
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from controlplane.errors import KasumiError, RefusedError
 from controlplane.model.observed import PowerState
@@ -24,6 +25,14 @@ _SETTLE_SECONDS = 170.0
 """For one change; the caller's deadline for a machine is a little longer, and its text says less."""
 _SEED_BYTES = 65_535
 """Nova's limit for user data in base64."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    """What a server boots from: a volume, or a disk made of an image."""
+
+    image: str = ""
+    volume: str = ""
 
 
 def find_server(cloud: Cloud, ref: MachineRef, host: str) -> Json | None:
@@ -70,7 +79,8 @@ def create_server(
     cloud: Cloud,
     ref: MachineRef,
     *,
-    image: str,
+    disk: Disk,
+    config_drive: bool,
     flavor: str,
     ports: Sequence[str],
     metadata: Mapping[str, str],
@@ -80,13 +90,24 @@ def create_server(
     """Ask for a server and wait until it runs. Raises KasumiError with its fault when it comes to nothing, ApiError."""
     body: Json = {
         "name": ref.machine,
-        "imageRef": image,
         "flavorRef": flavor,
         "networks": [{"port": port} for port in ports],
         "metadata": dict(metadata),
         "tags": [tag(ref.uuid)],
-        "config_drive": True,
+        "config_drive": config_drive,
     }
+    if disk.volume:
+        body["block_device_mapping_v2"] = [
+            {
+                "boot_index": 0,
+                "uuid": disk.volume,
+                "source_type": "volume",
+                "destination_type": "volume",
+                "delete_on_termination": False,
+            }
+        ]
+    else:
+        body["imageRef"] = disk.image
     if seed is not None:
         body["user_data"] = _user_data(ref, seed)
     if cloud.pool.zone:

@@ -6,6 +6,7 @@ the host does not answer); deadlines around them are the caller's. Nothing witho
 changed: such a call raises RefusedError.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -114,14 +115,41 @@ class Provider(Protocol):
         """Drop the connection; the provider may be used again and then reconnects."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyPlace:
+    """Where ranges of a migrated disk are written: a folder on the host of a libvirt URI, or, where `uri` is empty, of this controller."""
+
+    uri: str
+    folder: Path
+
+
 class CopyHost(Provider, Protocol):
-    """What a host that can take in disks offers beside Provider."""
+    """What a host that can take in disks offers beside Provider. A copy is gathered in a file, proved, and then taken in."""
 
-    def ensure_copy_volume(self, machine: PlannedMachine, *, size_bytes: int) -> Path:
-        """A raw volume of exactly this size that will hold the pristine copy; returns its path on the host."""
+    @property
+    def copy_place(self) -> CopyPlace:
+        """Where `ensure_copy_file` makes its files."""
 
-    def ensure_overlay(self, machine: PlannedMachine) -> None:
-        """The root disk as an overlay on the pristine copy, grown to the planned size; never touches the copy."""
+    def obstacles(self, machine: PlannedMachine, *, size_bytes: int) -> tuple[str, ...]:
+        """What would stop the machine from being taken in or booted, as far as it can be known before; makes nothing."""
+
+    def ensure_copy_file(self, machine: PlannedMachine, *, size_bytes: int) -> Path:
+        """A raw file of exactly this size in `copy_place` that will hold the pristine copy."""
+
+    def take_in(
+        self,
+        machine: PlannedMachine,
+        *,
+        plan: str,
+        network_names: dict[str, str],
+        sha256: str,
+        size_bytes: int,
+        told: Callable[[str], None],
+    ) -> str:
+        """Everything up to a machine that `ensure_machine` and `start` can boot from the proven copy; boots nothing.
+
+        The pristine copy is kept and never written to. Returns how the host came to hold it, for evidence.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -160,6 +160,15 @@ class OpenStackHand:
         for found in self.cloud.every("image", "/images", "images", name=image_name(image)):
             self.cloud.delete("image", f"/images/{found['id']}")
 
+    def volumes(self):
+        return self.cloud.every("block_storage", "/volumes/detail", "volumes")
+
+    def remove_volume(self, volume):
+        where = f"/volumes/{volume}"
+        self.until(lambda: self.cloud.get("block_storage", where)["volume"]["status"] in {"available", "error"})
+        self.cloud.delete("block_storage", where)
+        self.until(lambda: self.cloud.find("block_storage", where) is None)
+
     def make_other_network(self, name):
         self.cloud.post("network", "/networks", {"network": {"name": name}})
 
@@ -230,8 +239,36 @@ class OpenStackHand:
         return next(i["id"] for i in self.cloud.every("image", "/images", "images") if i["status"] == "active")
 
     @staticmethod
-    def until(holds, seconds=60):
+    def until(holds, seconds=120):
         deadline = time.monotonic() + seconds
         while not holds():
             assert time.monotonic() < deadline, "the cloud did not follow by hand"
             time.sleep(0.3)
+
+
+class OnVolumes(OpenStackHand):
+    """The same where servers boot from volumes."""
+
+    def disks(self):
+        return super().disks() | {f"volume {volume['name']} {volume['status']}" for volume in self.volumes()}
+
+    def disk_size_bytes(self, machine):
+        return self._volume(machine)["size"] * 2**30
+
+    def grow_disk(self, machine):
+        where = f"/volumes/{self._volume(machine)['id']}"
+        self.cloud.post("block_storage", f"{where}/action", {"os-extend": {"new_size": 2}})
+        self.until(lambda: self.cloud.get("block_storage", where)["volume"]["size"] == 2)
+        self.until(lambda: self.cloud.get("block_storage", where)["volume"]["status"] in {"available", "in-use"})
+
+    def leave_half_disk(self, machine):
+        """A volume whose making failed."""
+        mark = {ESTATE: self._estate, MACHINE: machine, UUID: self.planned[machine].uuid}
+        body = {"name": f"kasumi-{machine}", "size": 1, "metadata": mark}
+        where = f"/volumes/{self.cloud.post('block_storage', '/volumes', {'volume': body})['volume']['id']}"
+        self.until(lambda: self.cloud.get("block_storage", where)["volume"]["status"] == "available")
+        self.admin.post("block_storage", f"{where}/action", {"os-reset_status": {"status": "error"}})
+
+    def _volume(self, machine):
+        (found,) = [volume for volume in self.volumes() if volume["name"] == f"kasumi-{machine}"]
+        return found

@@ -27,16 +27,17 @@ POOL = StoragePool(name="none", path="/none")
 def place(running_cloud, tmp_path_factory):
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("OS_CLIENT_CONFIG_FILE", str(running_cloud.clouds_yaml))
-        yield from _place(f"openstack://{running_cloud.admin}?flavors=make", tmp_path_factory)
+        yield from places(f"openstack://{running_cloud.admin}?flavors=make", OpenStackHand, tmp_path_factory)
 
 
-def _place(uri, tmp_path_factory):
+def places(uri, hand_of, tmp_path_factory):
+    """One place on the cloud of this URI."""
     estate = f"contract-{secrets.token_hex(3)}"
     file = tmp_path_factory.mktemp("image") / "empty.qcow2"
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(file), "64M"], check=True)
     image = PlannedImage(id="empty", file=str(file), format="qcow2", sha256=sha256(file.read_bytes()).hexdigest(), os="none")
     networks = tuple(PlannedNetwork(host="cloud1", network=name, name=f"{estate}-{name}", bridge="") for name in ("a", "b"))
-    hand = OpenStackHand(Cloud(cloud_pool(uri)), estate, tuple(network.name for network in networks))
+    hand = hand_of(Cloud(cloud_pool(uri)), estate, tuple(network.name for network in networks))
 
     def again():
         return open_provider("cloud1", uri, POOL, estate=estate)

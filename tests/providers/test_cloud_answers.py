@@ -1,16 +1,27 @@
 """What the services of a cloud answer, in our words: recorded shapes of Nova, Neutron, Placement and the console."""
 
+from dataclasses import replace
+
 import pytest
 from requests import Response
 
 from controlplane.errors import ExitCode
-from controlplane.model.observed import Mark, PowerState, Quota
+from controlplane.model.observed import UNLIMITED, Mark, PowerState, Quota
 from controlplane.model.resources import Resources
 from controlplane.providers.openstack_console import ssh_host_keys
 from controlplane.providers.openstack_faults import ApiError, error_of, fault_text, quota_text
 from controlplane.providers.openstack_flavor import Flavor, exact, flavor_of, nearest
 from controlplane.providers.openstack_mark import made_for
-from controlplane.providers.openstack_observe import Listing, in_pool, machines_of, networks_of, quotas_of, room_of, state_of
+from controlplane.providers.openstack_observe import (
+    Listing,
+    in_pool,
+    machines_of,
+    networks_of,
+    quotas_of,
+    room_of,
+    state_of,
+    volume_room,
+)
 
 NOTED = {
     "kasumi_estate": "lab",
@@ -29,6 +40,7 @@ def server(**changes):
         "name": "web1",
         "status": "ACTIVE",
         "metadata": NOTED,
+        "image": {"id": "i1"},
         "flavor": {"vcpus": 1, "ram": 1024, "disk": 10, "original_name": "m1.tiny"},
         "OS-EXT-STS:task_state": None,
         "OS-EXT-STS:power_state": 1,
@@ -71,6 +83,31 @@ def test_a_server_of_somebody_else_goes_by_the_id_of_nova():
     (machine,) = machines_of(listing(server(metadata={}, status="SHUTOFF")))
     assert (machine.mark, machine.uuid, machine.made_for, machine.autostart) == (None, "6e3f", None, False)
     assert (machine.state, machine.live_vcpus, machine.live_nics) == (PowerState.STOPPED, None, None)
+
+
+def volume(size_gib, device, server="6e3f", **changes):
+    attachments = [{"server_id": server, "device": device}]
+    return {"id": device, "size": size_gib, "bootable": "true", "attachments": attachments} | changes
+
+
+def test_the_disk_of_a_server_on_a_volume_is_its_first_bootable_volume():
+    data, other, root = (
+        volume(50, "/dev/vda", bootable="false"), volume(9, "/dev/vda", server="another"), volume(7, "/dev/vdb")
+    )  # fmt: skip
+    (machine,) = machines_of(replace(listing(server(image="")), volumes=[data, other, volume(90, "/dev/vdc"), root]))
+    assert (machine.disk_gib, machine.made_for.disk_gib) == (7, 7)
+    (unknown,) = machines_of(listing(server(image="")))
+    assert unknown.disk_gib is None
+    (local,) = machines_of(replace(listing(server()), volumes=[volume(90, "/dev/vdb")]))
+    assert (local.disk_gib, local.made_for.disk_gib) == (10, 5)
+
+
+def test_room_for_volumes_is_their_quota_without_what_others_hold():
+    limits = {"limits": {"absolute": {"maxTotalVolumeGigabytes": 1000, "totalGigabytesUsed": 300}}}
+    assert volume_room(quotas_of({"limits": {"absolute": {}}}, limits), ours_gib=120) == (1000, 180, 700)
+    limits["limits"]["absolute"]["maxTotalVolumeGigabytes"] = -1
+    assert volume_room(quotas_of(limits), ours_gib=120) == (UNLIMITED, 0, None)
+    assert volume_room((), ours_gib=0) == (UNLIMITED, 0, None)
 
 
 def test_half_a_mark_is_none():

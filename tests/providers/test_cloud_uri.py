@@ -1,11 +1,14 @@
 """Which pools of clouds are understood, and what is said of a URI that names none well."""
 
+from pathlib import Path
+
 import pytest
 
-from controlplane.errors import KasumiError, RefusedError
-from controlplane.model.cloud import CloudPool, CloudUriError, FlavorPolicy, cloud_pool, is_cloud
+from controlplane.errors import KasumiError
+from controlplane.model.cloud import BootPolicy, CloudPool, CloudUriError, FlavorPolicy, cloud_pool, is_cloud
 from controlplane.model.estate import StoragePool
 from controlplane.providers.opening import open_copy_host, open_provider
+from controlplane.providers.protocol import CopyPlace
 
 POOL = StoragePool(name="kasumi", path="/none")
 
@@ -16,6 +19,10 @@ POOL = StoragePool(name="kasumi", path="/none")
         ("openstack://west", {"cloud": "west"}),
         ("openstack://West_1/az1", {"cloud": "West_1", "zone": "az1"}),
         ("openstack://west/?project=mail", {"cloud": "west", "project": "mail"}),
+        (
+            "openstack://west?boot=volume&volume_type=fast%20disks",
+            {"cloud": "west", "boot": BootPolicy.VOLUME, "volume_type": "fast disks"},
+        ),
         ("openstack://west/az1?flavors=make", {"cloud": "west", "zone": "az1", "flavors": FlavorPolicy.MAKE}),
     ],
 )
@@ -33,8 +40,10 @@ def test_understood(uri, pool):
         ("openstack://me:secret@west", "holds a user, password or port", "clouds.yaml"),
         ("openstack://west:5000", "holds a user, password or port", "clouds.yaml"),
         ("openstack://west/az1/rack2", "has more after the zone", "openstack://CLOUD/ZONE"),
-        ("openstack://west?region=x", "unknown option 'region'", "project and flavors"),
+        ("openstack://west?region=x", "unknown option 'region'", "boot, flavors, project, volume_type"),
         ("openstack://west?flavors=big", "unknown flavors=big", "nearest, make, exact"),
+        ("openstack://west?boot=disk", "unknown boot=disk", "image, volume"),
+        ("openstack://west?volume_type=fast", "names a volume_type, but its servers boot from images", "boot=volume"),
     ],
 )
 def test_not_understood(uri, what, remedy):
@@ -45,9 +54,11 @@ def test_not_understood(uri, what, remedy):
         open_provider("cloud1", uri, POOL, estate="lab")
 
 
-def test_a_cloud_takes_in_no_migrated_disk():
-    with pytest.raises(RefusedError, match="takes in no migrated disk yet; plan the machine on a libvirt host"):
-        open_copy_host("cloud1", "openstack://west", POOL, estate="lab")
+def test_a_cloud_takes_in_migrated_disks_by_way_of_this_controller(tmp_path):
+    host = open_copy_host("cloud1", "openstack://west", POOL, estate="lab", ssh_config="", copies=tmp_path / "copies")
+    assert host.copy_place == CopyPlace(uri="", folder=tmp_path / "copies")
+    old = open_copy_host("hv1", "qemu+ssh://root@hv1/system", POOL, estate="lab", ssh_config="", copies=tmp_path)
+    assert old.copy_place == CopyPlace(uri="qemu+ssh://root@hv1/system", folder=Path("/none"))
 
 
 def test_a_cloud_that_nobody_described_says_where_to_describe_it(monkeypatch, tmp_path):
