@@ -75,7 +75,8 @@ class LibvirtHand:
         connection = self._connect()
         (kind,) = source
         pool = connection.storagePoolLookupByName(self._pool)
-        volume = pool.createXML(volume_xml(f"{name}.qcow2", 2**30, "qcow2"))
+        there = [volume for volume in pool.listAllVolumes() if volume.name() == f"{name}.qcow2"]
+        volume = there[0] if there else pool.createXML(volume_xml(f"{name}.qcow2", 2**30, "qcow2"))
         domain = etree.Element("domain", {"type": "test" if connection.getType() == "TEST" else "qemu"})
         etree.SubElement(domain, "name").text = name
         etree.SubElement(domain, "memory", {"unit": "MiB"}).text = str(memory_mib)
