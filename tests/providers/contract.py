@@ -339,7 +339,7 @@ class AdoptContract:
             place.provider.adopt(machine, native_id=before.given_id, plan=PLAN)
         for _ in range(2):
             place.provider.release(place.adopted_ref(machine, before))
-            assert place.named("before-us") == replace(before, usage=place.named("before-us").usage)
+            assert replace(place.named("before-us"), usage=before.usage) == before
         assert (place.hand.without_mark("before-us"), place.hand.boots("before-us")) == (definition, boots)
 
     def test_an_adopted_machine_is_kept_like_any_other_but_never_made_or_deleted(self, place: Place) -> None:
