@@ -91,6 +91,8 @@ class Said:
             cell=names[0].where,
             system=self._text("system"),
             ministry=self._text("ministry"),
+            system_cell=self._where("system"),
+            ministry_cell=self._where("ministry"),
             values=tuple(self.made),
         )
 
@@ -101,6 +103,10 @@ class Said:
     def _text(self, name: str) -> str:
         cell = self._one(name)
         return cell.text if cell else ""
+
+    def _where(self, name: str) -> str:
+        cell = self._one(name)
+        return cell.where if cell else ""
 
     def _remark(self, severity: Severity, cell: Cell, why: str, remedy: str = "", group: str = "") -> None:
         where = f"{self.file}:{cell.where}"

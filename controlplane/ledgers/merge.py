@@ -180,12 +180,12 @@ class _Merging:
             name for name, host in sorted(self._present.items()) if self._ledger.name in host.ledgers and name not in self._rows
         )
 
-    def _refuse(self, row: LedgerRow, why: str, remedy: str, text: str = "", *, alike: str = "") -> None:
-        """A row that is not imported. Rows with the same remedy, or `alike` where that is given, are shown together."""
+    def _refuse(self, row: LedgerRow, why: str, remedy: str, text: str = "", *, cell: str = "", alike: str = "") -> None:
+        """A row that is not imported, for what stands in `cell`. Rows with the same remedy, or `alike`, are shown together."""
         self._remarks.append(
             Remark(
                 severity=Severity.CRITICAL,
-                where=row.where,
+                where=row.at(cell),
                 text=text or row.name,
                 why=f"{why}; not imported",
                 remedy=remedy,
@@ -228,12 +228,17 @@ class _Merging:
         """The id of a row's system; empty for a server that another file declares; None when it cannot be imported."""
         named = self._ministries.get(fold(row.ministry), "") if row.ministry else self._ministry
         if named and named != self._ministry:
-            self._refuse(row, f"it belongs to ministry {named}", f"import it with --ministry {named}", row.ministry)
+            self._refuse(
+                row, f"it belongs to ministry {named}", f"import it with --ministry {named}", row.ministry, cell=row.ministry_cell
+            )
             return None
         if not named and row.ministry not in self._told:
             self._told.add(row.ministry)
             self._say(
-                Severity.INFORMATION, row.where, row.ministry, f"is no ministry of the inventory; taken to be {self._ministry}"
+                Severity.INFORMATION,
+                row.at(row.ministry_cell),
+                row.ministry,
+                f"is no ministry of the inventory; taken to be {self._ministry}",
             )
         if server in self._kept:
             return ""
@@ -252,10 +257,11 @@ class _Merging:
             if row.system not in self._told:
                 self._told.add(row.system)
                 why = f"is no system of ministry {self._ministry}; its servers go to {self._default_system}"
-                self._say(Severity.INFORMATION, row.where, row.system, why)
+                self._say(Severity.INFORMATION, row.at(row.system_cell), row.system, why)
             return self._default_system
         remedy = "declare the system, name it under `systems` in a map, or give --system"
-        self._refuse(row, f"{row.system} is no system of ministry {self._ministry}", remedy, alike=row.system)
+        why = f"{row.system} is no system of ministry {self._ministry}"
+        self._refuse(row, why, remedy, cell=row.system_cell, alike=row.system)
         return None
 
     def _host(self, server: str, wanted: "_Wanted", before: Host | None) -> Host:

@@ -17,7 +17,8 @@ class LedgerRow:
     """One server as one ledger states it; what the ledger does not state is absent.
 
     `name` is a host name or what serves as one, `other_names` (a label, a number) serve where it makes no id. `system` and
-    `ministry` are as the ledger writes them. `cell` is where the name stands. `values` are facts of the catalogue, `kind`
+    `ministry` are as the ledger writes them. `cell` is where the name stands, `system_cell` and `ministry_cell` where those
+    do (empty: with the name). `values` are facts of the catalogue, `kind`
     among them.
     """
 
@@ -27,12 +28,18 @@ class LedgerRow:
     other_names: tuple[str, ...] = ()
     system: str = ""
     ministry: str = ""
+    system_cell: str = ""
+    ministry_cell: str = ""
     values: tuple[LedgerValue, ...] = ()
 
     @property
     def where(self) -> str:
         """`file:cell` of the name."""
-        return f"{self.file}:{self.cell}"
+        return self.at(self.cell)
+
+    def at(self, cell: str) -> str:
+        """`file:cell` of one of its cells."""
+        return f"{self.file}:{cell or self.cell}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,7 +74,7 @@ def histogram(
 def curves(lines: Mapping[str, Sequence[float | None]], colours: Sequence[str], *, width: int = 690, height: int = 170) -> Markup:
     """One curve for each name over the 24 hours of a day, each with the same scale; broken where there is no value."""
     most = max((value for values in lines.values() for value in values if value is not None), default=0.0) or 1.0
-    left, base, room, across = 38, height - 22, height - 36, width - 48
+    left, base, room, across = 38, height - 22, height - 36, width - 58
     pieces = []
     for share in (0, 0.5, 1):
         y = base - room * share

@@ -3,9 +3,13 @@
 import pytest
 
 from controlplane.assessment.processors import core_speed
+from controlplane.assessment.readiness import readiness_of
 from controlplane.assessment.shipped import support_of
+from controlplane.discovery.probes.storage import DISKS
+from controlplane.discovery.probes.traces import PROGRAMS
 from controlplane.errors import KasumiError
 from controlplane.execution.assessing import shipped_knowledge
+from controlplane.model.assessment import Reading
 from controlplane.model.finding import Severity
 from tests.assessment.estates import knowledge
 
@@ -31,6 +35,35 @@ def test_every_rule_has_remedies_in_both_languages():
         assert rule.text.remedy
         assert any(ord(character) > 0x3000 for character in rule.text.remedy_ja)
         assert bool(rule.blocks) is (rule.text.severity is Severity.CRITICAL)
+
+
+def met(facts):
+    return {result.rule.text.id for result in readiness_of(knowledge().rules, facts) if result.reading is Reading.MET}
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "corosync",
+        "pacemakerd",
+        "heartbeat",
+        "rgmanager",
+        "cman",
+        "aisexec",
+        "had",
+        "ocssd.bin",
+        "clulsnrd",
+        "o2net",
+        "dlm_controld",
+    ],
+)
+def test_every_cluster_that_is_discovered_is_in_the_way(program):
+    assert "clustered" in met(PROGRAMS.parse(f"== programs\n{program}\n"))
+
+
+def test_a_raw_device_that_is_discovered_is_in_the_way():
+    assert "raw-devices" in met(DISKS.parse("== block\nsda 2048000 0\n== raw\n/dev/raw/raw1\n"))
+    assert "raw-devices" not in met(DISKS.parse("== block\nsda 2048000 0\n== raw\n"))
 
 
 def test_a_directory_adds_rules_and_replaces_those_of_the_same_id(tmp_path):

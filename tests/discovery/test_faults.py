@@ -12,6 +12,7 @@ import pytest
 
 from controlplane.connectors.host_keys import KnownHosts
 from controlplane.connectors.server_ssh import Door, Keyring, offered_keys
+from controlplane.discovery import script
 from controlplane.discovery.collecting import Means, collect, collect_all
 from controlplane.discovery.probe import Probe
 from controlplane.discovery.probes.hardware import CPU
@@ -69,10 +70,10 @@ def known(door, tmp_path) -> KnownHosts:
 
 def forced(server: Sshd, command: str) -> None:
     """Whatever is asked for, this runs instead."""
-    script = server.folder / f"forced-{secrets.token_hex(4)}"
-    script.write_text(f"#!/bin/sh\n{command}\n")
-    script.chmod(0o755)
-    (server.folder / "authorized_keys").write_text(f'command="{script}" {(server.folder / "user_key.pub").read_text()}')
+    file = server.folder / f"forced-{secrets.token_hex(4)}"
+    file.write_text(f"#!/bin/sh\n{command}\n")
+    file.chmod(0o755)
+    (server.folder / "authorized_keys").write_text(f'command="{file}" {(server.folder / "user_key.pub").read_text()}')
 
 
 def went(result, name: str) -> tuple[Answer, str]:
@@ -144,7 +145,8 @@ def test_probes_are_asked_together_and_each_only_once(door, known, tmp_path):
         ("kill -9 $$; kill -9 0", Answer.TIMED_OUT),
     ],
 )
-def test_one_that_spoils_asking_together_costs_no_other(door, known, command, answer):
+def test_one_that_spoils_asking_together_costs_no_other(door, known, monkeypatch, command, answer):
+    monkeypatch.setattr(script, "TOGETHER_SECONDS", 2)
     before, after = (probe(f"echo {name}; echo {name} >&2", seconds=4, name=name) for name in ("before", "after"))
     result = collect("one", door, means(known, OS, before, probe(command, seconds=2), after, seconds=60))
     assert went(result, "before") == went(result, "after") == (Answer.ANSWERED, "")

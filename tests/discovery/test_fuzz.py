@@ -13,7 +13,7 @@ from controlplane.discovery.counters import read as read_counters
 from controlplane.discovery.frames import frames
 from controlplane.discovery.probe import Probe
 from controlplane.discovery.probes.table import PROBES
-from controlplane.discovery.script import compose
+from controlplane.discovery.script import COMPLAINTS, compose
 from controlplane.discovery.understanding import understand
 from controlplane.model.facts import CATALOGUE, Answer
 from tests.discovery.test_recorded import CASES
@@ -74,7 +74,9 @@ def test_counters_are_whole_or_absent(output):
 @given(received=st.binary(max_size=600))
 def test_frames_of_anything_are_understood_without_raising(received):
     mark = "m4rk"
-    found = frames(received.replace(b"#", f"\n{mark}>".encode()).replace(b"!", f"\n{mark}!".encode()), mark=mark)
+    for sign, meant in ((b"#", f"\n{mark}>"), (b"!", f"\n{mark}!"), (b"~", f"\n{mark}~os;"), (b"%", f"\n{mark}>{COMPLAINTS}\n")):
+        received = received.replace(sign, meant.encode())
+    found = frames(received, mark=mark)
     result = understand(found, PROBES, observed_at=datetime.now(UTC), between=(1.0, 2.0))
     assert result.answer in {Answer.GARBLED, Answer.PARTLY, Answer.ANSWERED}
 

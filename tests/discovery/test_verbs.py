@@ -43,9 +43,11 @@ def test_a_server_without_address_is_not_dropped_without_a_word(controller, sshd
     controller.declare({"one": at(sshd), "two": ""})
     done = controller.kasumi("trust", "one", "two", "--yes", "-o", "json")
     assert done.returncode == 4
-    assert "kasumi: server two: has no address; add `address: …` in the inventory" in done.stderr
+    assert "kasumi: server two: has no address; add `address: …` to its kasumi_server in the inventory" in done.stderr
     assert {row["server"] for row in json.loads(done.stdout)["keys"]} == {"one"}
     assert controller.kasumi("trust", "two").returncode == 4
+    whole = controller.kasumi("trust", "registry")
+    assert (whole.returncode, "server two: has no address" in whole.stderr) == (0, True)
 
 
 def test_a_changed_key_is_refused_loudly_until_replaced(trusted, sshd, tmp_path):

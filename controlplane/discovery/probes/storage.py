@@ -49,6 +49,8 @@ def _disks(output: str) -> Reading:
         if kind == "disk" and transport not in {"usb", "fc", "iscsi"}:
             total += size * 512
         disks.append(disk)
+    for words in columns(found.get("raw", []), 1, 1):
+        disks.append({"name": words[0].removeprefix("/dev/"), "kind": "raw"})
     return _with_total(disks, total)
 
 
@@ -181,6 +183,7 @@ say block; for d in /sys/block/*; do
   if [ -r $d/dm/uuid ]; then read u < $d/dm/uuid; read m < $d/dm/name; fi
   echo "${d##*/} ${s:--} ${r:--} ${u:--} ${m:--}"
 done 2>/dev/null
+say raw; for d in /dev/raw/raw[0-9]* /dev/oracleasm/disks/*; do [ -e "$d" ] && echo "$d"; done
 true""",
     parse=_disks,
 )
