@@ -1,4 +1,4 @@
-"""Chooses hosts: the packing core where it applies, several greedy orders, local search; keeps the best.
+"""Chooses hosts: the packing core where it applies, several greedy orders, local search, all placements of a few; keeps the best.
 
 Best is by unplaced machines, hosts used, even load, ids.
 
@@ -17,6 +17,7 @@ from controlplane.model.running import Policy
 from controlplane.planning.company import Ints, cohorts
 from controlplane.planning.constraints import PlanSoFar
 from controlplane.planning.demand import Draft
+from controlplane.planning.exact import is_small, with_fewer_hosts
 from controlplane.planning.losses import Flags
 from controlplane.planning.objectives import Scale
 from controlplane.planning.packed import Packed, is_packing
@@ -66,7 +67,13 @@ def place(drafts: Sequence[Draft], start: Callable[[], PlanSoFar], policy: Polic
         packed, _ = _packed(drafts, empty)
         if _quality(packed) < _quality(best):
             _finish(packed.so_far, movable, scale)
-            return packed
+            best = packed
+    if is_small(drafts, empty):
+        used = len(best.so_far.used()) if not best.unplaced else len(empty.hosts) + 1
+        better = with_fewer_hosts(drafts, start, used)
+        if better is not None:
+            _finish(better, movable, scale)
+            return Placement(so_far=better, unplaced=())
     return best
 
 

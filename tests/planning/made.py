@@ -58,35 +58,61 @@ def estates(draw: st.DrawFn) -> Estate:
     return estate(hosts, systems=systems, machines=machines, tiers=TIERS)
 
 
+DAY = LoadProfile(id="day", percent=(10,) * 8 + (100,) * 10 + (10,) * 6)
+NIGHT = LoadProfile(id="night", percent=(100,) * 7 + (0,) * 12 + (100,) * 5)
+
+
 @st.composite
 def needy_estates(draw: st.DrawFn) -> Estate:
-    """Random small estates in which machines ask for more than size."""
-    made = draw(estates())
-    cpus = [Cpu(), Cpu(), Cpu(baseline="x86-64-v2"), Cpu(baseline="x86-64-v3", features=("aes",))]
-    for name, each in made.hosts.items():
-        offers = Offers(
-            network_mbps=draw(st.sampled_from([0, 1000, 1000])),
-            iops=draw(st.sampled_from([300, 1000])),
-            cpu=draw(st.sampled_from(cpus[1:])),
+    """Random small estates with room for most machines, in which machines ask for more than size."""
+
+    def seldom(*values: object) -> object:
+        return draw(st.sampled_from([None, None, None, *values]))
+
+    v2, v3 = Cpu(baseline="x86-64-v2"), Cpu(baseline="x86-64-v3", features=("aes",))
+    hosts = [
+        host(
+            f"hv{number}",
+            number,
+            site=draw(st.sampled_from(["east", "west"])),
+            rack=draw(st.sampled_from(["r1", "r2"])),
+            capacity=size(4, draw(st.sampled_from([4096, 6144])), 60),
+            reserved=size(0, 1024, 0),
+            overcommit=Overcommit(vcpus=draw(st.sampled_from([1.0, 2.0]))),
+            confidentiality=(1, 2),
+            offers=Offers(
+                network_mbps=draw(st.sampled_from([500, 1000])), iops=draw(st.sampled_from([300, 600])), cpu=seldom(v2) or v3
+            ),
+            maintenance=seldom(True) is True and draw(st.booleans()),
         )
-        made.hosts[name] = replace(each, offers=offers)
-    for name, asked in made.machines.items():
-        together = draw(st.sampled_from([(), (), (), (("host", "x"),), (("rack", "y"),), (("site", "z"),)]))
+        for number in range(1, draw(st.integers(2, 4)) + 1)
+    ]
+    systems = [
+        system(name, ministry, tier=draw(st.sampled_from(["standard", "standard", "high", "far"])))
+        for name, ministry in (("s0", "mic"), ("s1", "mhlw"))
+    ]
+    machines = []
+    for number in range(draw(st.integers(2, 5))):
+        owner = draw(st.sampled_from(systems))
         needs = Needs(
-            network_mbps=draw(st.sampled_from([0, 0, 400])),
-            iops=draw(st.sampled_from([0, 0, 200])),
-            load=draw(st.sampled_from(["", "day", "night"])),
-            cpu=draw(st.sampled_from(cpus)),
-            together=together,
+            network_mbps=400 if seldom(True) else 0,
+            iops=250 if seldom(True) else 0,
+            load=str(seldom("day", "night") or ""),
+            cpu=draw(st.sampled_from([Cpu(), Cpu(), v2, v3])),
+            together=((str(seldom("rack", "site") or "host"), "g"),) if seldom(True, True) else (),
         )
-        made.machines[name] = replace(asked, needs=needs)
-    tiers = {
-        name: replace(each, survives=draw(st.sampled_from(["host", "host", "rack", "site"]))) for name, each in made.tiers.items()
-    }
-    kept_apart = draw(st.booleans())
-    ministries = made.ministries | {"mic": replace(made.ministries["mic"], apart_from=("mhlw",) if kept_apart else ())}
-    profiles = {
-        "day": LoadProfile(id="day", percent=(10,) * 8 + (100,) * 10 + (10,) * 6),
-        "night": LoadProfile(id="night", percent=(100,) * 7 + (0,) * 12 + (100,) * 5),
-    }
-    return replace(made, tiers=tiers, ministries=ministries, load_profiles=profiles)
+        machines.append(
+            machine(
+                f"m{number}",
+                owner.id,
+                size=size(draw(st.integers(1, 3)), draw(st.sampled_from([512, 1024, 2048])), 5),
+                network="mhlw" if owner.ministry == "mhlw" else "shared",
+                replica_group=str(seldom("r") or ""),
+                needs=needs,
+            )
+        )
+    far = Tier(id="far", host_failures=1, spread_over="rack", survives=draw(st.sampled_from(["rack", "site"])))
+    made = estate(hosts, systems=systems, machines=machines, tiers=(far,))
+    apart = ("mhlw",) if draw(st.booleans()) else ()
+    ministries = made.ministries | {"mic": replace(made.ministries["mic"], apart_from=apart)}
+    return replace(made, ministries=ministries, load_profiles={"day": DAY, "night": NIGHT})
