@@ -39,9 +39,11 @@ def move_off(cloud: Cloud, server: Json, hypervisor: str, what: str) -> str:
     server = at_rest(cloud, server, what)
     if server[HOST] != hypervisor:
         return str(server[HOST])
-    if not look_at(cloud, hypervisor).up:
+    alive = state_of(server) in _ALIVE
+    down = not look_at(cloud, hypervisor).up
+    if down:
         act(cloud, server, "evacuate", {})
-    elif state_of(server) in _ALIVE:
+    elif alive:
         act(cloud, server, "os-migrateLive", {"host": None, "block_migration": "auto"})
     else:
         act(cloud, server, "migrate")
@@ -51,4 +53,7 @@ def move_off(cloud: Cloud, server: Json, hypervisor: str, what: str) -> str:
             f"{what} on {cloud.pool.uri}: wanted off {hypervisor}, still there and untouched; no other hypervisor of its zone took "
             "it: free room there, and look at `openstack server event list`"
         )
+    if down and alive and state_of(found) is PowerState.STOPPED:  # Nova from 2.95 on leaves what it evacuated stopped
+        act(cloud, found, "os-start")
+        settled(cloud, server["id"], what, wanted=lambda started: state_of(started) is PowerState.RUNNING)
     return str(found[HOST])
