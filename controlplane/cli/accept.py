@@ -14,6 +14,7 @@ from controlplane.cli.output import say
 from controlplane.cli.session import Session
 from controlplane.errors import ExitCode, KasumiError, RefusedError
 from controlplane.execution.assessing import rule_result, truth_of_server
+from controlplane.inventory.complaints import suggestion
 from controlplane.model.decision import RULE_PREFIX, Decision
 from controlplane.model.facts import Value
 
@@ -51,7 +52,8 @@ def accept(
 
 def _field(session: Session, server: str, subject: str, value: str, now: datetime) -> tuple[str, Value]:
     if subject not in NAMES:
-        raise KasumiError(f"{subject}: no such field; `kasumi facts {server}` shows them", ExitCode.USAGE)
+        remedy = suggestion(subject, tuple(NAMES), f"`kasumi facts {server}` shows them")
+        raise KasumiError(f"{subject}: no such field; {remedy}", ExitCode.USAGE)
     known = truth_of_server(session.estate, session.store, server, as_of=now.date()).fields.get(subject)
     if known is None or not known.contradiction:
         what = "its sources agree" if known is not None else "nobody says anything about it"

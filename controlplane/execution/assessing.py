@@ -10,6 +10,7 @@ from controlplane.assessment.readiness import RuleResult
 from controlplane.assessment.shipped import Knowledge, knowledge_of
 from controlplane.assessment.truth import ServerTruth, truth_of
 from controlplane.errors import ExitCode, KasumiError
+from controlplane.inventory.complaints import suggestion
 from controlplane.inventory.nodes import read_document
 from controlplane.ledgers.facts import ledger_facts
 from controlplane.model.assessment import Assessment, SizingPolicy
@@ -64,9 +65,10 @@ def truth_of_server(estate: Estate, store: Store, server: str, *, as_of: date) -
 def rule_result(estate: Estate, store: Store, server: str, rule: str, *, as_of: date, rules: Path | None) -> RuleResult | None:
     """How one rule comes out for one server; None when it comes out well. Raises KasumiError when there is no such rule."""
     knowledge = shipped_knowledge(rules)
-    known = [one.text.id for one in knowledge.rules]
+    known = tuple(one.text.id for one in knowledge.rules)
     if rule not in known:
-        raise KasumiError(f"rule:{rule}: no such rule; known: {', '.join(known)}", ExitCode.USAGE)
+        remedy = suggestion(rule, known, f"known: {', '.join(known)}")
+        raise KasumiError(f"rule:{rule}: no such rule; {remedy}", ExitCode.USAGE)
     results = rule_results(estate, truths(estate, store, as_of=as_of), server, knowledge, as_of)
     return next((result for result in results if result.rule.text.id == rule), None)
 

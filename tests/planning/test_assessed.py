@@ -135,6 +135,9 @@ def test_assess_accept_plan_report_by_command(controller, tmp_path):
     assert (nothing.returncode, "its sources agree; there is nothing to accept" in nothing.stderr) == (5, True)
     assert controller("accept", "mhlw-pensionn", "cpu.count", "--reason", "x").returncode != 0
     assert controller("accept", "mhlw-pension", "rule:none", "--reason", "x").returncode == 64
+    near = controller("accept", "mhlw-pension", "rule:no-backups", "--reason", "x").stderr
+    near += controller("accept", "mhlw-pension", "memory.total", "--reason", "x").stderr
+    assert near.count("did you mean no-backup?") == near.count("did you mean memory.total_mib?") == 1
     for wrong in ("0", "lots", "-5", "true", "8.5", '"8192"'):
         refused = controller("accept", "mhlw-pension", "memory.total_mib", "--value", wrong, "--reason", "x")
         assert (refused.returncode, "wanted a whole number above zero, as 2100" in refused.stderr) == (64, True)
