@@ -110,75 +110,75 @@ WRONG = {"cpu.count": 1, "memory.total_mib": 2100, "os.id": "debian", "os.versio
 
 
 @pytest.mark.slow
-def test_assess_accept_plan_report_by_command(controller, tmp_path):
-    settings = load_settings(home=controller.home, inventory=controller.inventory)
+def test_assess_accept_plan_report_by_command(verb, tmp_path):
+    settings = load_settings(home=verb.home, inventory=verb.inventory)
     store = open_store(settings)
     at = datetime.now(UTC)
     store.facts.record("lab", [said("mhlw-pension", WRONG, Source.SSH, at=at)])
     store.close()
-    refused = controller("plan", "-o", str(tmp_path / "plan.json"))
+    refused = verb("plan", "-o", str(tmp_path / "plan.json"))
     assert refused.returncode == 5
     assert "there is no plan on contradicted facts (1 critical); no file was written" in refused.stderr
     assert "server mhlw-pension: memory.total_mib: ssh says 2100" in refused.stderr
     assert "`kasumi accept mhlw-pension memory.total_mib --reason …`" in refused.stderr
-    known = controller("facts", "mhlw-pension", "--field", "memory.*")
+    known = verb("facts", "mhlw-pension", "--field", "memory.*")
     assert "critical: server mhlw-pension: memory.total_mib: ssh says 2100" in known.stderr
     assert len(known.stdout.splitlines()) == 3
     file = tmp_path / "assessment.json"
-    first = controller("assess", "-o", str(file))
+    first = verb("assess", "-o", str(file))
     assert first.returncode == 0, first.stderr
     assert "critical: server mhlw-pension: memory.total_mib" in first.stderr
-    blocked = controller("plan", "--assessment", str(file), "-o", str(tmp_path / "plan.json"))
+    blocked = verb("plan", "--assessment", str(file), "-o", str(tmp_path / "plan.json"))
     assert (blocked.returncode, "cannot be planned on (1 critical)" in blocked.stderr) == (5, True)
 
-    nothing = controller("accept", "mhlw-pension", "cpu.count", "--reason", "x")
+    nothing = verb("accept", "mhlw-pension", "cpu.count", "--reason", "x")
     assert (nothing.returncode, "its sources agree; there is nothing to accept" in nothing.stderr) == (5, True)
-    assert controller("accept", "mhlw-pensionn", "cpu.count", "--reason", "x").returncode != 0
-    assert controller("accept", "mhlw-pension", "rule:none", "--reason", "x").returncode == 64
-    near = controller("accept", "mhlw-pension", "rule:no-backups", "--reason", "x").stderr
-    near += controller("accept", "mhlw-pension", "memory.total", "--reason", "x").stderr
+    assert verb("accept", "mhlw-pensionn", "cpu.count", "--reason", "x").returncode != 0
+    assert verb("accept", "mhlw-pension", "rule:none", "--reason", "x").returncode == 64
+    near = verb("accept", "mhlw-pension", "rule:no-backups", "--reason", "x").stderr
+    near += verb("accept", "mhlw-pension", "memory.total", "--reason", "x").stderr
     assert near.count("did you mean no-backup?") == near.count("did you mean memory.total_mib?") == 1
     for wrong in ("0", "lots", "-5", "true", "8.5", '"8192"'):
-        refused = controller("accept", "mhlw-pension", "memory.total_mib", "--value", wrong, "--reason", "x")
+        refused = verb("accept", "mhlw-pension", "memory.total_mib", "--value", wrong, "--reason", "x")
         assert (refused.returncode, "wanted a whole number above zero, as 2100" in refused.stderr) == (64, True)
-    accepted = controller("accept", "mhlw-pension", "memory.total_mib", "--value", "2048", "--reason", "enlarged last year")
+    accepted = verb("accept", "mhlw-pension", "memory.total_mib", "--value", "2048", "--reason", "enlarged last year")
     assert (accepted.returncode, "memory.total_mib accepted as 2048" in accepted.stderr) == (0, True)
-    assert controller("assess", "-o", str(file)).returncode == 0
+    assert verb("assess", "-o", str(file)).returncode == 0
     plan = tmp_path / "plan.json"
-    done = controller("plan", "--assessment", str(file), "-o", str(plan))
+    done = verb("plan", "--assessment", str(file), "-o", str(plan))
     assert done.returncode == 0, done.stderr
     assert "assessment/mhlw-pension" in plan.read_text(encoding="utf-8")
-    assert controller("check", str(plan)).returncode == 0
+    assert verb("check", str(plan)).returncode == 0
 
-    decided = controller("decide", "mof-files", "retire", "--reason", "the share is empty")
+    decided = verb("decide", "mof-files", "retire", "--reason", "the share is empty")
     assert decided.returncode == 0, decided.stderr
-    assert controller("decide", "mof-files", "merge", "--reason", "x").returncode == 64
-    assert controller("assess", "--as-of", "2026-06-01", "--window", "22-06", "-o", "-").stdout.startswith("{")
-    assert controller("assess", "--window", "25-30").returncode == 64
-    evidence = controller("evidence").stdout
+    assert verb("decide", "mof-files", "merge", "--reason", "x").returncode == 64
+    assert verb("assess", "--as-of", "2026-06-01", "--window", "22-06", "-o", "-").stdout.startswith("{")
+    assert verb("assess", "--window", "25-30").returncode == 64
+    evidence = verb("evidence").stdout
     assert "enlarged last year" in evidence
     assert "the share is empty" in evidence
-    assert controller("decide", "mof-files", "retire", "--reason", "not empty", "--withdraw").returncode == 0
-    assert controller("decide", "mof-files", "retire", "--reason", "twice", "--withdraw").returncode == 5
+    assert verb("decide", "mof-files", "retire", "--reason", "not empty", "--withdraw").returncode == 0
+    assert verb("decide", "mof-files", "retire", "--reason", "twice", "--withdraw").returncode == 5
 
     page = tmp_path / "report.html"
-    nobody = controller("report", "assessment", "-o", str(page), "--ministry", "mhwl")
+    nobody = verb("report", "assessment", "-o", str(page), "--ministry", "mhwl")
     assert (nobody.returncode, "has no ministry 'mhwl'; did you mean mhlw?" in nobody.stderr, page.exists()) == (64, True, False)
-    assert controller("report", "assessment", "-o", str(page), "--language", "ja").returncode == 0
+    assert verb("report", "assessment", "-o", str(page), "--language", "ja").returncode == 0
     assert "サーバー評価書" in page.read_text(encoding="utf-8")
-    graph = json.loads(controller("dependencies", "-o", "json").stdout)
+    graph = json.loads(verb("dependencies", "-o", "json").stdout)
     assert (graph["schema_version"], graph["observed_servers"]) == (1, 0)
-    assert controller("dependencies", "--dot").stdout.startswith("digraph dependencies {")
-    both = controller("dependencies", "--dot", "-o", "json")
+    assert verb("dependencies", "--dot").stdout.startswith("digraph dependencies {")
+    both = verb("dependencies", "--dot", "-o", "json")
     assert (both.returncode, both.stdout) == (64, "")
     assert "--dot and -o json are two formats; give one of them" in both.stderr
-    assert controller("dependencies").returncode == 0
+    assert verb("dependencies").returncode == 0
 
 
-def test_without_an_assessment_the_next_move_is_said(controller, tmp_path):
-    done = controller("report", "assessment", "-o", str(tmp_path / "x.html"))
+def test_without_an_assessment_the_next_move_is_said(verb, tmp_path):
+    done = verb("report", "assessment", "-o", str(tmp_path / "x.html"))
     assert (done.returncode, done.stderr) == (1, "kasumi: estate lab has no assessment yet; make one with `kasumi assess`\n")
-    missing = controller("plan", "--assessment", str(tmp_path / "none.json"), "-o", "-")
+    missing = verb("plan", "--assessment", str(tmp_path / "none.json"), "-o", "-")
     assert missing.returncode == 1
     assert "No such file or directory; make one with `kasumi assess -o FILE`" in missing.stderr
 
