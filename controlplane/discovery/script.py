@@ -12,6 +12,8 @@ Probes that could wait are asked together first, under one watch, since a watch 
 them do. Whatever that leaves open (one hung, one flooded) is then asked again by itself, so that none costs another.
 
     MARK~name;     in the frame of complaints: that probe went to its end; what it complained about stands before
+
+The mark stands in the environment of the shell that needs it and in no argument: those are seen by others on the server.
 """
 
 from collections.abc import Sequence
@@ -70,7 +72,7 @@ light() {
 }
 together() {
   {
-    e=$( { guard "$1" "M=$M$W$2" | head -c "$C" >&3; } 2>&1 | head -c "$T" )
+    e=$( export M; { guard "$1" "$W$2" | head -c "$C" >&3; } 2>&1 | head -c "$T" )
   } 3>&1
   printf '\n%s>complaints\n%s\n%s=0;\n%s!\n' "$M" "$e" "$M" "$M"
   D=$e

@@ -1,6 +1,7 @@
 """Whatever comes in, no parser raises, none makes a number out of nothing, and a frame is never taken for another's."""
 
 import json
+import secrets
 import subprocess
 import time
 from datetime import UTC, datetime
@@ -94,6 +95,18 @@ def test_a_frame_comes_out_as_it_went_in_wherever_its_status_stands(output, stat
     (frame,) = frames(sent, mark=mark)
     assert (frame.name, frame.output, frame.status) == ("one", output.decode("utf-8", errors="replace"), status)
     assert frame.complaint == complaint.strip()
+
+
+@pytest.mark.parametrize("seconds", [0, 5])
+def test_nobody_else_on_the_server_can_read_the_mark(seconds):
+    curious = Probe(
+        name="curious", command="tr '\\0' ' ' < /proc/$PPID/cmdline; cat /proc/[0-9]*/cmdline", parse=dict, seconds=seconds
+    )
+    mark = secrets.token_hex(12)
+    done = subprocess.run(["sh", "-s"], input=compose((curious,), mark=mark).encode(), capture_output=True, check=True)
+    found = {frame.name: frame for frame in frames(done.stdout, mark=mark)}
+    assert found["curious"].status is not None
+    assert mark not in found["curious"].output
 
 
 @pytest.mark.parametrize("tools", ["", "timeout() { false; }"])
