@@ -122,7 +122,7 @@ def test_a_hanging_probe_is_ended_with_and_without_the_tools_for_it(tools):
     assert subprocess.run(["pgrep", "-f", "sleep 4713.5"], check=False, capture_output=True).stdout == b""
 
 
-@given(password=st.text(alphabet=st.characters(exclude_characters="\x00\n\r"), max_size=20))
+@given(password=st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\x00\n\r"), max_size=20))
 @settings(max_examples=30, deadline=None)
 def test_a_password_is_one_word_of_the_script_whatever_is_in_it(password):
     script = compose((), mark="m4rk", sudo_password=password) + 'printf %s "$KASUMI_SUDO"\n'
