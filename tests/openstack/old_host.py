@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from lab import acceleration
 from lab.hosts import LIBVIRTD_CONF, QEMU_CONF, RECIPE
 
 _READY_SECONDS = 120
@@ -27,7 +26,7 @@ def old_host(folder: Path) -> Iterator[str]:
     # Without virtlogd, which writes the guests' logs otherwise.
     (folder / "etc/libvirt/qemu.conf").write_text(f'{QEMU_CONF}stdio_handler = "file"\n', encoding="utf-8")
     fresh = ["unshare", "--mount", "--uts", "--net", "--propagation", "slave", "sh", str(RECIPE / "host-namespaces.sh")]
-    command = [*fresh, str(folder), "old", acceleration.domain_type(), "libvirtd", "--pid-file", "/run/libvirt/libvirtd.pid"]
+    command = [*fresh, str(folder), "old", "qemu", "libvirtd", "--pid-file", "/run/libvirt/libvirtd.pid"]
     uri = f"qemu+unix:///system?socket={folder}/run/libvirt/libvirt-sock"
     words = folder / "libvirtd.out"
     with words.open("w") as out, subprocess.Popen(command, stdout=out, stderr=out) as daemon:

@@ -91,7 +91,7 @@ class Moving(World):
     def through(self, relay: Relay) -> "Moving":
         """The same, where the way to Glance leads through a relay."""
         clouds = yaml.safe_load(self.clouds_yaml.read_text(encoding="utf-8"))
-        clouds["clouds"][cloud_layout.MEMBER_CLOUD]["image_endpoint_override"] = f"http://127.0.0.1:{relay.port}/v2"
+        clouds["clouds"][cloud_layout.MEMBER_CLOUD]["image_endpoint_override"] = f"http://127.0.0.1:{relay.port}"
         changed = self.folder / "relayed.yaml"
         changed.touch(mode=0o600)
         changed.write_text(yaml.safe_dump(clouds), encoding="utf-8")
@@ -158,11 +158,10 @@ def test_a_controller_killed_while_it_uploads_leaves_a_named_phase_and_no_server
     glance = (cloud_layout.ADDRESS, 9292)
     with Relay(glance, passes_bytes=CUT_BYTES, stands_still=True) as relay:
         process = world.through(relay).start("migrate", "start", "old-files", "--yes")
-        try:
-            assert relay.reached.wait(timeout=300), process.communicate(timeout=10)
-        finally:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
+        world.hand.until(lambda: relay.reached.is_set() or process.poll() is not None)
+        process.send_signal(signal.SIGKILL)
+        said = process.communicate()
+        assert relay.reached.is_set(), said
     record = world.migration("old-files")
     assert (record["phase"], record["copied_bytes"]) == ("verified", DISK_MIB * 2**20)
     assert record["source_sha256"] == record["target_sha256"] != ""
