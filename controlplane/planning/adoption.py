@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from controlplane.model.estate import Disposition, Estate, Host, Server
 from controlplane.model.observed import HostObservation, Mark, ObservedMachine
 from controlplane.model.plan import Method, Plan
-from controlplane.model.resources import Resources
+from controlplane.planning.capacity import counted_as_foreign
 from controlplane.planning.identity import machine_uuid
 from controlplane.planning.inputs import PlanInputs
 
@@ -89,7 +89,7 @@ def as_adopted(inputs: PlanInputs, host: str, candidates: Sequence[Candidate], d
         foreign = capacity.used_by_foreign
         for candidate in candidates:
             if candidate.seen.mark is None:
-                foreign -= _counted(candidate.seen)
+                foreign -= counted_as_foreign(candidate.seen, capacity)
         capacity = replace(capacity, used_by_foreign=foreign)
     looked = replace(seen, machines=machines, capacity=capacity)
     return replace(inputs, observation=replace(inputs.observation, hosts={**inputs.observation.hosts, host: looked}))
@@ -164,8 +164,3 @@ def _adopted(seen: ObservedMachine, candidate: Candidate, estate: str, disks: Ma
         disk_gib=disks[candidate.machine],
         autostart=seen.autostart or bool(seen.native_id),  # a cloud keeps it in the mark only
     )
-
-
-def _counted(seen: ObservedMachine) -> Resources:
-    """What the observation counts a foreign machine for: a cloud tells its disk, a hypervisor does not."""
-    return Resources(vcpus=seen.vcpus, memory_mib=seen.memory_mib, disk_gib=(seen.disk_gib or 0) if seen.native_id else 0)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from controlplane.model.estate import Estate, Host
-from controlplane.model.observed import HostCapacity, Observation, ObservedMachine
+from controlplane.model.observed import HostCapacity, HostObservation, Observation, ObservedMachine
 from controlplane.model.plan import Plan
 from controlplane.model.resources import Resources, total
 from controlplane.planning.identity import machine_uuid
@@ -84,7 +84,7 @@ def _room(host: Host, estate: Estate, observation: Observation, parent: Plan | N
             leaving_machines=(),
         )
     physical = physical_capacity(host, seen.capacity, seen.disk_free_gib)
-    leaving = [m for m in seen.machines if m.mark is not None and m.mark.estate == estate.id and m.uuid not in staying]
+    leaving = [m for m in _leaving(estate.id, seen, staying) if m.mark is not None and not m.mark.adopted]
     return HostRoom(
         host=host,
         answers=True,
@@ -94,11 +94,27 @@ def _room(host: Host, estate: Estate, observation: Observation, parent: Plan | N
         physical=physical,
         disk_seen=seen.disk_free_gib is not None,
         promised=promised_capacity(host, physical),
-        foreign=seen.capacity.used_by_foreign,
+        foreign=foreign_use(estate.id, seen, seen.capacity, staying),
         leaving=total([_size_of(machine, parent) for machine in leaving]),
         leaving_machines=tuple(sorted(machine.mark.machine for machine in leaving if machine.mark is not None)),
         others_by_name={machine.name: machine.uuid for machine in seen.machines if machine.uuid not in staying},
     )
+
+
+def foreign_use(estate: str, seen: HostObservation, capacity: HostCapacity, staying: frozenset[str]) -> Resources:
+    """What machines of others hold, and adopted ones that are no longer wanted: they are let go of and stay there, foreign again."""
+    let_go = [machine for machine in _leaving(estate, seen, staying) if machine.mark is not None and machine.mark.adopted]
+    return capacity.used_by_foreign + total([counted_as_foreign(machine, capacity) for machine in let_go])
+
+
+def counted_as_foreign(machine: ObservedMachine, capacity: HostCapacity) -> Resources:
+    """What an observation counts a machine for that is not ours: a cloud tells its disk, a hypervisor does not."""
+    disk_gib = (machine.disk_gib or 0) if capacity.virtualisation == "cloud" else 0
+    return Resources(vcpus=machine.vcpus, memory_mib=machine.memory_mib, disk_gib=disk_gib)
+
+
+def _leaving(estate: str, seen: HostObservation, staying: frozenset[str]) -> list[ObservedMachine]:
+    return [m for m in seen.machines if m.mark is not None and m.mark.estate == estate and m.uuid not in staying]
 
 
 def _size_of(machine: ObservedMachine, parent: Plan | None) -> Resources:

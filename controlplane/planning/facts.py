@@ -14,9 +14,10 @@ from controlplane.model.needs import Cpu
 from controlplane.model.observed import HostObservation, Observation
 from controlplane.model.plan import Facts, Plan, PlannedImage, Scalar
 from controlplane.model.resources import Resources
-from controlplane.planning.capacity import physical_capacity
+from controlplane.planning.capacity import foreign_use, physical_capacity
 from controlplane.planning.demand import apart_ministries
-from controlplane.planning.leases import lease_entity, lease_facts
+from controlplane.planning.identity import machine_uuid
+from controlplane.planning.leases import MADE_FROM, lease_entity, lease_facts
 
 ANSWERS = "answers"
 BELIEVED = "believed"
@@ -44,7 +45,7 @@ def input_facts(
     facts |= {f"machine/{machine.id}": _machine_facts(machine, estate) for machine in estate.machines.values()}
     apart = apart_ministries(estate)
     facts |= {f"system/{system.id}": _system_facts(system, apart.get(system.ministry, ())) for system in estate.systems.values()}
-    facts |= {f"host/{host.id}": _host_facts(host, observation.hosts.get(host.id)) for host in estate.hosts.values()}
+    facts |= {f"host/{host.id}": _host_facts(host, observation.hosts.get(host.id), estate) for host in estate.hosts.values()}
     facts |= {f"network/{network.id}": _network_facts(network) for network in estate.networks.values()}
     facts |= {f"image/{image.id}": _image_facts(image, estate.images[image.id].min_disk_gib) for image in images.values()}
     facts |= {
@@ -175,7 +176,7 @@ def _system_facts(system: System, apart_from: tuple[str, ...]) -> Facts:
     }
 
 
-def _host_facts(host: Host, seen: HostObservation | None) -> Facts:
+def _host_facts(host: Host, seen: HostObservation | None, estate: Estate) -> Facts:
     facts: Facts = {
         "uri": host.uri,
         "site": host.site,
@@ -201,7 +202,7 @@ def _host_facts(host: Host, seen: HostObservation | None) -> Facts:
         "observed.virtualisation": seen.capacity.virtualisation,
         **({"observed.basis": seen.capacity.basis} if seen.capacity.basis else {}),
         **_size_facts("observed", physical_capacity(host, seen.capacity, seen.disk_free_gib)),
-        **_size_facts("foreign", seen.capacity.used_by_foreign),
+        **_size_facts("foreign", foreign_use(estate.id, seen, seen.capacity, _wanted(estate))),
     }
 
 
@@ -213,6 +214,12 @@ def _offer_facts(host: Host) -> Facts:
         "offers.cpu": _cpu_fact(offers.cpu),
     }
     return {name: value for name, value in stated.items() if value}
+
+
+def _wanted(estate: Estate) -> frozenset[str]:
+    """The uuids of the machines that an inventory asks for."""
+    made_from = (server.id for server in estate.servers.values() if server.disposition in MADE_FROM)
+    return frozenset(machine_uuid(estate.id, machine) for machine in (*estate.machines, *made_from))
 
 
 def _network_facts(network: Network) -> Facts:

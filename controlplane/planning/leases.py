@@ -13,7 +13,8 @@ from controlplane.model.lease import AtEnd, Lease, LeaseState
 from controlplane.model.plan import Facts, Plan
 
 _PREFIX = "lease/"
-_MADE_FROM = frozenset({Disposition.REHOST, Disposition.REPLATFORM})
+MADE_FROM = frozenset({Disposition.REHOST, Disposition.REPLATFORM})
+"""Servers of which a machine of their own is made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,7 @@ def leases_of(estate: Estate) -> dict[str, Lease]:
     """The leases of the machines that an inventory asks for, by machine."""
     found: dict[str, Lease] = {}
     asked = [(machine.id, machine.system, machine.lease) for machine in estate.machines.values()]
-    asked += [(s.id, s.system, s.lease) for s in estate.servers.values() if s.disposition in _MADE_FROM]
+    asked += [(s.id, s.system, s.lease) for s in estate.servers.values() if s.disposition in MADE_FROM]
     for machine, system, own in sorted(asked, key=lambda each: each[0]):
         lease = own or estate.systems[system].lease
         if lease is not None:

@@ -145,5 +145,6 @@ def test_from_foreign_to_kept_and_back(world):
     assert "lets go of adopted machines, which run on without our mark" in world.kasumi("apply", world.plan, code=5).stderr
     world.kasumi("apply", world.plan, "--yes")
     assert (state(world), world.hand.is_marked(DOMAIN)) == (started, False)
+    assert "apply: nothing to do" in world.kasumi("apply", world.plan, "--yes").stderr
     actions = [row["action"] for row in json.loads(world.kasumi("evidence", "-o", "json").stdout)["evidence"]]
     assert {"adopt:intent", "adopt:done", "release:intent", "release:done"} <= set(actions)

@@ -9,8 +9,10 @@ from controlplane.model.drift import Action
 from controlplane.model.estate import Disposition, LibvirtSource
 from controlplane.model.observed import Mark, ObservedMachine, ObservedNic, PowerState
 from controlplane.model.plan import Method
+from controlplane.model.resources import total
 from controlplane.planning.adoption import as_adopted, matching
 from controlplane.planning.checks import check_plan
+from controlplane.planning.facts import input_facts, moved_facts
 from controlplane.planning.identity import machine_uuid
 from controlplane.planning.inputs import PlanInputs
 from tests.planning.estates import IMAGES, KEYS, estate, host, machine, observed, planned, server, size
@@ -199,3 +201,13 @@ def test_one_that_left_the_plan_is_let_go_of_and_never_removed(memory, found, ac
     without = planned(estate(HOSTS, machines=(machine("web"),)), look(ours()))
     [row] = [d for d in differences(without, look(ours()), memory) if d.subject == "mail"]
     assert (row.action, row.found.startswith(found)) == (action, True)
+
+
+def test_letting_go_moves_no_fact_and_its_room_stays_taken():
+    gone = estate(HOSTS, machines=(machine("web"),))
+    kept, released = look(ours(disk_gib=20), foreign=size(0, 0, 0)), look(DOMAIN)
+    plan = planned(gone, kept)
+    (there,) = [each for each in plan.hosts if each.id == "hv1"]
+    here = [each.size for each in plan.machines if each.host == "hv1"]
+    assert there.allocated_after == total([size(2, 2048, 0), *here])
+    assert moved_facts(plan, input_facts(gone, released, IMAGES, KEYS)) == ()
