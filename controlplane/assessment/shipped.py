@@ -189,7 +189,7 @@ def _generation(row: Any) -> Generation:
 
 def support_of(os_id: object, version: object, table: Iterable[Support]) -> Support | None:
     """The row for a system and version: the longest version that is the beginning of it."""
-    parts = re.split(r"[.\s]", str(version))
+    parts = re.split(r"[.\s-]", str(version))
     fitting = [
         row for row in table if row.id == str(os_id).lower() and parts[: len(row.version.split("."))] == row.version.split(".")
     ]

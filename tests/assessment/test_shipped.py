@@ -156,6 +156,7 @@ def test_an_unknown_processor_counts_as_new_and_says_so(model):
 @pytest.mark.parametrize(
     ("os_id", "version", "until"),
     [("debian", "12.5", "2028-06-30"), ("ubuntu", "12.04", "2017-04-28"), ("RHEL", "7.9", "2024-06-30"), ("alpine", "3.18.4", "2025-05-09"),
+     ("windows", "2008-r2", "2020-01-14"), ("windows", "2012-r2", "2023-10-10"), ("ol", "7.9", "2024-12-31"),
      ("debian", "1", None), ("plan9", "4", None), (None, None, None)],
 )  # fmt: skip
 def test_support_is_that_of_the_version_as_its_vendor_counts(os_id, version, until):
