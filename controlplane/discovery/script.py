@@ -18,7 +18,7 @@ The mark stands in the environment of the shell that needs it and in no argument
 
 from collections.abc import Sequence
 
-from controlplane.discovery.probe import Probe
+from controlplane.discovery.probe import Family, Probe
 
 SHARE_BYTES = 4 * 1024 * 1024
 """Of one probe; a kernel with 20,000 connections needs two of them."""
@@ -30,6 +30,8 @@ TOGETHER_SECONDS = 15
 COMPLAINTS = "complaints"
 CLOCK = "clock"
 """The first frame: what time it is there, before anything else costs time."""
+OTHER = "other"
+"""The frame of a system that no probe speaks to: what `uname` calls it."""
 COMMAND = "exec /bin/sh -s"
 """What the server's ssh runs; the script comes by standard input. The login shell may be any, csh included."""
 
@@ -106,6 +108,8 @@ def compose(probes: Sequence[Probe], *, mark: str, sudo_password: str = "") -> s
     ]
     for family in sorted({family for probe in probes for family in probe.families}):
         lines += [f'if [ "$S" = {family.value} ]; then', *_asked([probe for probe in probes if family in probe.families]), "fi"]
+    known = "|".join(sorted(Family))
+    lines.append(f'case "$S" in {known}) ;; *) printf \'\\n%s>{OTHER}\\n%s\\n%s=0;\\n%s!\\n\' "$M" "$S" "$M" "$M";; esac')
     lines += [r"""printf '\n%s>end\n%s=0;\n%s!\n' "$M" "$M" "$M" """, "}", "main", "exit 0"]
     return _FRAME + "\n".join(lines) + "\n"
 

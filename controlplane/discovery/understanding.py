@@ -12,8 +12,8 @@ from datetime import datetime
 
 from controlplane.discovery.frames import Frame
 from controlplane.discovery.probe import Family, Probe, Reading
-from controlplane.discovery.reading import number
-from controlplane.discovery.script import CLOCK, SHARE_BYTES
+from controlplane.discovery.reading import number, text
+from controlplane.discovery.script import CLOCK, OTHER, SHARE_BYTES
 from controlplane.model.facts import CATALOGUE, Answer, Fact, ProbeAnswer, Source
 
 _KILLED, _NOT_THERE = (137, 124), 127
@@ -47,9 +47,8 @@ def understand(
 
     `arrivals`: how many bytes had come after how many seconds. `problem` says why the end is missing, if it is.
     """
-    by_name = {
-        frame.name: frame for frame in sorted(found, key=lambda frame: frame.status is not None)
-    }  # asked again: the end counts
+    # Of a probe that was asked again, the frame that has an end counts.
+    by_name = {frame.name: frame for frame in sorted(found, key=lambda frame: frame.status is not None)}
     family = _family(found)
     facts: list[Fact] = []
     answers: list[ProbeAnswer] = []
@@ -78,6 +77,9 @@ def understand(
     if clock is not None:
         facts += _offset(clock.output, between, observed_at)
     answer, message = _altogether(family, answers, problem)
+    if family is None and OTHER in by_name and by_name[OTHER].output.strip():
+        answer = Answer.UNSUPPORTED
+        message = f"{text(by_name[OTHER].output)[:40]}: no probe speaks to it; known from ledgers and Prometheus only"
     return Understood(facts=_settled(facts), probes=tuple(answers), answer=answer, message=message)
 
 

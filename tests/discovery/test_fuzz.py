@@ -79,7 +79,7 @@ def test_frames_of_anything_are_understood_without_raising(received):
         received = received.replace(sign, meant.encode())
     found = frames(received, mark=mark)
     result = understand(found, PROBES, observed_at=datetime.now(UTC), between=(1.0, 2.0))
-    assert result.answer in {Answer.GARBLED, Answer.PARTLY, Answer.ANSWERED}
+    assert result.answer in {Answer.GARBLED, Answer.PARTLY, Answer.ANSWERED, Answer.UNSUPPORTED}
 
 
 @settings(max_examples=100, deadline=None)
@@ -95,6 +95,14 @@ def test_a_frame_comes_out_as_it_went_in_wherever_its_status_stands(output, stat
     (frame,) = frames(sent, mark=mark)
     assert (frame.name, frame.output, frame.status) == ("one", output.decode("utf-8", errors="replace"), status)
     assert frame.complaint == complaint.strip()
+
+
+def test_a_system_that_no_probe_speaks_to_is_named():
+    script = "uname() { echo AIX; }\n" + compose(PROBES, mark="m4rk")
+    done = subprocess.run(["sh", "-s"], input=script.encode(), capture_output=True, check=True)
+    result = understand(frames(done.stdout, mark="m4rk"), PROBES, observed_at=datetime.now(UTC), between=(1.0, 2.0))
+    assert (result.answer, result.probes) == (Answer.UNSUPPORTED, ())
+    assert result.message == "AIX: no probe speaks to it; known from ledgers and Prometheus only"
 
 
 @pytest.mark.parametrize("seconds", [0, 5])
