@@ -18,20 +18,17 @@ def place(running_cloud, tmp_path_factory):
         yield from places(f"openstack://{running_cloud.admin}?flavors=make&boot=volume", OnVolumes, tmp_path_factory)
 
 
-class TestImages(ImageContract):
-    pass
+class TestDisks:
+    """Those to whom it makes a difference that the disk is a volume; the others are tested where servers boot from images."""
+
+    cleared = ImageContract.cleared
+    test_grows_a_disk_and_never_shrinks_it = ImageContract.test_grows_a_disk_and_never_shrinks_it
+    test_makes_a_half_made_disk_anew = ImageContract.test_makes_a_half_made_disk_anew
+    test_removes_only_what_is_stopped_and_only_its_disks = MachineContract.test_removes_only_what_is_stopped_and_only_its_disks
 
 
 class TestKeptDisks(KeptDiskContract):
     pass
-
-
-class TestMachines:
-    """Those to whom the disk makes a difference; the others are tested where servers boot from images."""
-
-    cleared = MachineContract.cleared
-    test_again_changes_nothing_and_keeps_the_mark = MachineContract.test_again_changes_nothing_and_keeps_the_mark
-    test_removes_only_what_is_stopped_and_only_its_disks = MachineContract.test_removes_only_what_is_stopped_and_only_its_disks
 
 
 def test_room_is_what_the_quota_of_volumes_leaves_and_a_second_volume_with_the_mark_is_refused(place):
