@@ -231,7 +231,7 @@ def _on_record(move: Move) -> Migration:
 
 def _prepare(move: Move, *, again: bool) -> Migration:
     found = move.source.look(move.origin.domain)
-    preflight(move.plan, move.machine, move.origin, move.host, found)
+    preflight(move.plan, move.machine, move.origin, move.host, found, again=again)
     if again:
         move.say(f"migrate {move.machine.id}: rolled back earlier; the target and its copy are made anew")
         move.host.remove(move.ref)

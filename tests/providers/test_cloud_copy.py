@@ -193,6 +193,19 @@ def test_a_byte_that_changed_on_its_way_is_found_and_the_file_kept(glance, gathe
     assert handler.uploads == [SIZE, SIZE]
 
 
+@pytest.mark.parametrize(
+    "said", [{}, {"os_hash_algo": None, "os_hash_value": None}, {"os_hash_algo": "later", "os_hash_value": "1"}]
+)
+def test_a_glance_whose_hash_cannot_be_checked_is_told_and_the_file_kept(glance, gathered, said):
+    handler, cloud = glance
+    claims = {"kasumi_copy_of": REF.uuid, "kasumi_copy_sha256": gathered[1]}
+    handler.images["old"] = {"id": "old", "status": "active"} | claims | said
+    handler.content["old"] = copy_file(gathered[0], REF).read_bytes()
+    with pytest.raises(KasumiError, match=r"Glance tells no hash that can be checked of image old, found .*; nothing is booted"):
+        take(cloud, gathered)
+    assert copy_file(gathered[0], REF).exists()
+
+
 def test_what_breaks_off_while_it_is_read_back_is_read_again_and_not_uploaded_again(glance, gathered):
     handler, cloud = glance
     image = take(cloud, gathered)
