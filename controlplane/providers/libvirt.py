@@ -133,6 +133,7 @@ class LibvirtProvider:
     ) -> str:
         """The root disk as an overlay on the pristine copy, and the domain, stopped."""
         with self._connection.errors(f"disk of {machine.id}"), self._of(machine.id):
+            self._storage.refuse_overlay_on_other(root_volume(machine.id), backing=copy_volume(machine.id))
             self._storage.ensure_overlay(
                 root_volume(machine.id), backing=copy_volume(machine.id), backing_format="raw", size_gib=machine.size.disk_gib
             )

@@ -123,6 +123,14 @@ def test_rolling_back_after_the_cutover_keeps_the_stopped_target_with_what_it_wr
     assert sides.target is PowerState.STOPPED
 
 
+@pytest.mark.parametrize("phase", [Phase.CUT_OVER, Phase.ROLLED_BACK])
+@pytest.mark.parametrize("target", [None, PowerState.FAILED])
+def test_rolling_back_deletes_no_disk_of_a_target_that_was_in_use_and_that_somebody_took_away(move, phase, target):
+    sides, moving = move(phase, target=target)
+    assert migrate.rollback(moving).phase is Phase.ROLLED_BACK
+    assert sides.did == ["start source"]
+
+
 def test_a_target_that_is_not_at_rest_keeps_the_source_down(move):
     sides, moving = move(Phase.CUT_OVER, target=PowerState.CRASHED)
     with pytest.raises(KasumiError, match="the target is still crashed; the source was not started, two never run at once"):

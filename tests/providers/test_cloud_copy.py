@@ -10,11 +10,12 @@ import pytest
 from keystoneauth1.adapter import Adapter
 from keystoneauth1.noauth import NoAuth
 
-from controlplane.errors import KasumiError, UnreachableError
+from controlplane.errors import KasumiError, RefusedError, UnreachableError
 from controlplane.model.cloud import cloud_pool
 from controlplane.providers.openstack_cloud import Cloud, patient_session
 from controlplane.providers.openstack_copy import copy_file, ensure_copy, ensure_file
 from controlplane.providers.openstack_image import CHUNK_BYTES
+from controlplane.providers.openstack_volume import refuse_other_content
 from controlplane.providers.protocol import MachineRef
 
 REF = MachineRef(estate="lab", machine="web1", uuid="11111111-1111-1111-1111-111111111111")
@@ -222,3 +223,11 @@ def test_a_copy_that_is_nowhere_is_told(glance, gathered):
     copy_file(gathered[0], REF).unlink()
     with pytest.raises(KasumiError, match=r"its copy is neither at Glance nor at .*\.raw; `kasumi migrate rollback`"):
         take(glance[1], gathered)
+
+
+def test_a_volume_that_holds_another_image_does_not_pass_for_the_copy():
+    cloud = SimpleNamespace(pool=SimpleNamespace(uri="openstack://west/az1"))
+    for said in ({}, {"volume_image_metadata": {"image_id": "i1"}}):
+        refuse_other_content(cloud, REF, {"id": "v1"} | said, "i1")
+    with pytest.raises(RefusedError, match="volume v1: wanted one made of image i1, found it made of i0, so with other data"):
+        refuse_other_content(cloud, REF, {"id": "v1", "volume_image_metadata": {"image_id": "i0"}}, "i1")
