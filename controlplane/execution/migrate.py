@@ -113,7 +113,10 @@ def planned_move(plan: Plan, machine_id: str) -> tuple[PlannedMachine, LibvirtSo
     if machine is None:
         raise KasumiError(f"machine {machine_id}: not in the accepted plan; machines that migrate: {movable}")
     if machine.method is not Method.COLD or machine.source is None:
-        raise KasumiError(f"machine {machine_id}: is made from an image by `kasumi apply`; machines that migrate: {movable}")
+        how = (
+            "stands on its host and was adopted" if machine.method is Method.ADOPT else "is made from an image by `kasumi apply`"
+        )
+        raise KasumiError(f"machine {machine_id}: {how}; machines that migrate: {movable}")
     target = next(target for target in targets_of_plan(plan) if target.id == machine.host)
     return machine, machine.source, target
 

@@ -113,7 +113,12 @@ class LibvirtProvider:
         return CopyPlace(uri=self._connection.uri, folder=Path(self._storage.folder))
 
     def obstacles(self, machine: PlannedMachine, *, size_bytes: int) -> tuple[str, ...]:
-        """None beyond what `observe` tells."""
+        """A disk of another life in its place: it would pass for the copy, and the way back would delete it."""
+        try:
+            with self._connection.errors(f"machine {machine.id}"):
+                self._storage.refuse_overlay_on_other(root_volume(machine.id), backing=copy_volume(machine.id))
+        except KasumiError as error:
+            return (str(error),)
         return ()
 
     def ensure_copy_file(self, machine: PlannedMachine, *, size_bytes: int) -> Path:

@@ -128,12 +128,12 @@ class Storage:
         return str(volume.path())
 
     def refuse_overlay_on_other(self, name: str, *, backing: str) -> None:
-        """Raises RefusedError for an overlay that is there and lies on another volume: it holds other data."""
+        """Raises RefusedError for a volume that is there and is no overlay on that one: it holds other data."""
         volume = self._find(name)
-        if volume is None or not _is_overlay(volume):
+        if volume is None or (not _is_overlay(volume) and volume.info()[2] <= _EMPTY_BYTES):
             return
-        found = read_xml(volume.XMLDesc()).findtext("backingStore/path")
-        if found != self.path_of(backing):
+        found = read_xml(volume.XMLDesc()).findtext("backingStore/path") or "nothing"
+        if Path(found).name != backing:
             raise RefusedError(
                 f"volume {name}: wanted an overlay on {backing}, found one on {found}, so with other data; move it away by hand"
             )

@@ -161,3 +161,9 @@ def test_what_stands_at_the_targets_place_and_is_not_its_own_keeps_the_source_ru
     with pytest.raises(RefusedError, match="cannot be migrated now") as refused:
         preflight(PLAN, WEB, moving.origin, target, sides.look("web1"), again=again)
     assert (why in str(refused.value)) if why else ("host hv1: " not in str(refused.value))
+
+
+def test_an_adopted_machine_does_not_migrate_and_is_not_said_to_be_made_from_an_image():
+    mail = machine("mail", method=Method.ADOPT)
+    with pytest.raises(KasumiError, match="machine mail: stands on its host and was adopted; machines that migrate: web1"):
+        migrate.planned_move(plan(WEB, mail), "mail")
