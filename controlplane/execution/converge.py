@@ -230,7 +230,9 @@ class _Host:
         if not self.permissions.remove:
             return [self._leave(drift) for drift in group]
         seen = next(
-            machine for machine in self.before.machines if machine.mark is not None and machine.mark.machine == group[0].subject
+            machine
+            for machine in self.before.machines
+            if machine.mark is not None and (machine.mark.estate, machine.mark.machine) == (self.plan.estate, group[0].subject)
         )
         ref = MachineRef(estate=self.plan.estate, machine=group[0].subject, uuid=seen.uuid, native_id=seen.native_id)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from controlplane.errors import KasumiError, RefusedError
+from controlplane.errors import KasumiError, RefusedError, UnreachableError
 from controlplane.execution.apply import memory_of
 from controlplane.execution.converge import MACHINE_SECONDS
 from controlplane.execution.observe import HostTarget, observation_or_error, targets_of_plan
@@ -115,7 +115,7 @@ def _target(plan: Plan, host: str) -> HostTarget:
 def _observed(provider: DrainHost, host: str) -> HostObservation:
     seen = observation_or_error(host, provider.observe, _LOOK_SECONDS)
     if not seen.reachable:
-        raise KasumiError(f"host {host} not reached: {seen.error}")
+        raise UnreachableError(f"host {host} not reached: {seen.error}")
     return seen
 
 

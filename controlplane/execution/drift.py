@@ -117,11 +117,15 @@ def _machine_drift(
     if seen.mark.adopted and not recorded:
         yield _drift(host, machine.id, "identity", "an adoption on record", f"its mark on {seen.native_id}", Action.REFUSE)
         return
+    if seen.mark.adopted and machine.method is not Method.ADOPT:
+        yield _drift(host, machine.id, "method", machine.method, "adopted", Action.REFUSE)
+        return
     if machine.method is Method.COLD and not memory.arrived(machine):
         yield _drift(host, machine.id, "migration", "cut over", seen.state, Action.MIGRATE)
         return
     if seen.state is PowerState.FAILED:
-        yield _drift(host, machine.id, "state", PowerState.RUNNING, _state_text(seen), Action.CREATE)
+        action = Action.REFUSE if seen.mark.adopted else Action.CREATE
+        yield _drift(host, machine.id, "state", PowerState.RUNNING, _state_text(seen), action)
         return
     yield from _shape_drift(plan, machine, host, seen)
     if seen.state is not PowerState.RUNNING:

@@ -40,6 +40,8 @@ ANSWER_SECONDS = 600.0
 _BETWEEN_LOOKS_SECONDS = 3.0
 _NEVER_RAN = frozenset({None, PowerState.FAILED})
 """A target that is not there, or that a cloud could not make."""
+_MAY_HOLD_DATA = frozenset({Phase.CUT_OVER, Phase.ROLLED_BACK})
+"""The target was in use, so its disk is kept even where the machine itself is gone by now."""
 
 Say = Callable[[str], None]
 
@@ -111,7 +113,10 @@ def planned_move(plan: Plan, machine_id: str) -> tuple[PlannedMachine, LibvirtSo
     if machine is None:
         raise KasumiError(f"machine {machine_id}: not in the accepted plan; machines that migrate: {movable}")
     if machine.method is not Method.COLD or machine.source is None:
-        raise KasumiError(f"machine {machine_id}: is made from an image by `kasumi apply`; machines that migrate: {movable}")
+        how = (
+            "stands on its host and was adopted" if machine.method is Method.ADOPT else "is made from an image by `kasumi apply`"
+        )
+        raise KasumiError(f"machine {machine_id}: {how}; machines that migrate: {movable}")
     target = next(target for target in targets_of_plan(plan) if target.id == machine.host)
     return machine, machine.source, target
 
@@ -231,7 +236,7 @@ def _on_record(move: Move) -> Migration:
 
 def _prepare(move: Move, *, again: bool) -> Migration:
     found = move.source.look(move.origin.domain)
-    preflight(move.plan, move.machine, move.origin, move.host, found)
+    preflight(move.plan, move.machine, move.origin, move.host, found, again=again)
     if again:
         move.say(f"migrate {move.machine.id}: rolled back earlier; the target and its copy are made anew")
         move.host.remove(move.ref)
@@ -350,7 +355,7 @@ def _roll_back(move: Move, record: Migration) -> Migration:
     move.source.set_autostart(record.source_domain, uuid=record.source_uuid, autostart=record.source_was_autostart)
     if _source_state(move, record) is not PowerState.RUNNING:
         raise KasumiError(f"machine {move.machine.id}: the source was started but does not run; look at {record.source_uri}")
-    if state in _NEVER_RAN:  # nothing was written to what was prepared for it
+    if state in _NEVER_RAN and record.phase not in _MAY_HOLD_DATA:  # nothing was written to what was prepared for it
         move.host.remove(move.ref)
     record = move.enter(record, Phase.ROLLED_BACK)
     _see_services(move, "source", f"look at the console of {record.source_domain} on {record.source_uri}")

@@ -16,11 +16,13 @@ from controlplane.providers.source import SourceMachine
 _GIB = 2**30
 
 
-def preflight(plan: Plan, machine: PlannedMachine, origin: LibvirtSource, host: CopyHost, source: SourceMachine) -> None:
-    """Raises RefusedError that lists every obstacle; nothing was touched then."""
+def preflight(
+    plan: Plan, machine: PlannedMachine, origin: LibvirtSource, host: CopyHost, source: SourceMachine, *, again: bool
+) -> None:
+    """Raises RefusedError that lists every obstacle; nothing was touched then. `again`: a target of ours may be left, rolled back."""
     problems = [
         *_source_problems(machine, source),
-        *_target_problems(machine, host.observe()),
+        *_target_problems(plan, machine, host.observe(), again=again),
         *host.obstacles(machine, size_bytes=sum(disk.size_bytes for disk in source.disks)),
         *_old_host_problems(plan, origin),
         *_copy_problems(plan, host, source),
@@ -53,8 +55,22 @@ def _source_problems(machine: PlannedMachine, source: SourceMachine) -> list[str
     return problems
 
 
-def _target_problems(machine: PlannedMachine, seen: HostObservation) -> list[str]:
-    return [
+def _target_problems(plan: Plan, machine: PlannedMachine, seen: HostObservation, *, again: bool) -> list[str]:
+    """What stands at its place would be booted instead of the copy, and stopped or removed by the way back."""
+    problems = []
+    for other in seen.machines:
+        adopted = other.mark is not None and other.mark.adopted
+        if other.uuid == machine.uuid and adopted:
+            problems.append(
+                f"host {seen.host}: {other.name} was adopted as {machine.id}, and no migration takes its place; take {machine.id} out "
+                "of the inventory, plan, and `kasumi apply --yes` lets it go; rename it there"
+            )
+        elif other.uuid == machine.uuid and not again:
+            problems.append(
+                f"host {seen.host}: {machine.id} stands there already ({other.state}) and no migration on record made it; take it "
+                "out of the inventory, plan, and `kasumi apply --yes` removes it, or bring the record back"
+            )
+    return problems + [
         f"host {seen.host}: a machine named {other.name} with uuid {other.uuid} stands there already; rename or remove it by hand"
         for other in seen.machines
         if other.name == machine.id and other.uuid != machine.uuid

@@ -113,7 +113,12 @@ class LibvirtProvider:
         return CopyPlace(uri=self._connection.uri, folder=Path(self._storage.folder))
 
     def obstacles(self, machine: PlannedMachine, *, size_bytes: int) -> tuple[str, ...]:
-        """None beyond what `observe` tells."""
+        """A disk of another life in its place: it would pass for the copy, and the way back would delete it."""
+        try:
+            with self._connection.errors(f"machine {machine.id}"):
+                self._storage.refuse_overlay_on_other(root_volume(machine.id), backing=copy_volume(machine.id))
+        except KasumiError as error:
+            return (str(error),)
         return ()
 
     def ensure_copy_file(self, machine: PlannedMachine, *, size_bytes: int) -> Path:
@@ -133,6 +138,7 @@ class LibvirtProvider:
     ) -> str:
         """The root disk as an overlay on the pristine copy, and the domain, stopped."""
         with self._connection.errors(f"disk of {machine.id}"), self._of(machine.id):
+            self._storage.refuse_overlay_on_other(root_volume(machine.id), backing=copy_volume(machine.id))
             self._storage.ensure_overlay(
                 root_volume(machine.id), backing=copy_volume(machine.id), backing_format="raw", size_gib=machine.size.disk_gib
             )

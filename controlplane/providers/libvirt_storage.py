@@ -127,6 +127,17 @@ class Storage:
             volume.resize(size_bytes)
         return str(volume.path())
 
+    def refuse_overlay_on_other(self, name: str, *, backing: str) -> None:
+        """Raises RefusedError for a volume that is there and is no overlay on that one: it holds other data."""
+        volume = self._find(name)
+        if volume is None or (not _is_overlay(volume) and volume.info()[2] <= _EMPTY_BYTES):
+            return
+        found = read_xml(volume.XMLDesc()).findtext("backingStore/path") or "nothing"
+        if Path(found).name != backing:
+            raise RefusedError(
+                f"volume {name}: wanted an overlay on {backing}, found one on {found}, so with other data; move it away by hand"
+            )
+
     def ensure_raw(self, name: str, *, size_bytes: int) -> str:
         """A sparse raw volume of exactly this size. Raises KasumiError for one of another size."""
         volume = self._find(name)

@@ -138,6 +138,11 @@ class OpenStackProvider:
         with self._cloud.errors(f"machine {machine.id}"), self._of(machine.id):
             server = find_server(self._cloud, ref, self._host)
             if server is not None and state_of(server) is PowerState.FAILED:
+                if ADOPTED in server["metadata"]:
+                    raise RefusedError(
+                        f"machine {machine.id} on {self._host}: it was adopted and its server is in ERROR; it is not deleted to be "
+                        "made anew: bring it back by hand"
+                    )
                 delete_server(self._cloud, server, f"machine {machine.id}: failed server {server['id']}")
                 server, ref = None, replace(ref, native_id="")
             if server is None and machine.method is Method.ADOPT:

@@ -13,8 +13,8 @@ from controlplane.providers.openstack_port import mark_of_ref
 from controlplane.providers.openstack_server import note
 from controlplane.providers.protocol import Foreign, MachineRef
 
-_KEYS = (AUTOSTART, PLAN, MADE_FOR, ADOPTED, ESTATE, MACHINE, UUID)
-"""In the order in which they are taken off."""
+_KEYS = (AUTOSTART, PLAN, MADE_FOR, ESTATE, MACHINE, ADOPTED, UUID)
+"""In the order in which they are taken off: while the mark is whole it says adopted, so a cut leaves nothing that we delete."""
 _STEADY = frozenset({PowerState.RUNNING, PowerState.STOPPED, PowerState.PAUSED})
 
 
@@ -46,7 +46,7 @@ def put_mark(cloud: Cloud, ref: MachineRef, host: str, *, plan: str, autostart: 
 
 
 def take_mark(cloud: Cloud, ref: MachineRef, host: str) -> None:
-    """Take it off again; nothing happens where there is none. Raises RefusedError for one with another mark, ApiError."""
+    """Take it off again; nothing happens where there is none. Raises RefusedError for another mark and for one of our making, ApiError."""
     found = cloud.find("compute", f"/servers/{ref.native_id}")
     server: Json = found["server"] if found is not None else {"metadata": {}}
     noted = server["metadata"]
@@ -56,6 +56,11 @@ def take_mark(cloud: Cloud, ref: MachineRef, host: str) -> None:
         raise RefusedError(
             f"machine {ref.machine} on {host}: server {server['name']} bears the mark of {noted.get(ESTATE)}/{noted.get(MACHINE)}; "
             "nothing was touched"
+        )
+    if ADOPTED not in noted and ESTATE in noted:
+        raise RefusedError(
+            f"machine {ref.machine} on {host}: server {server['name']} was made by us, not adopted; take it out of the inventory, "
+            "plan, and `kasumi apply --yes` removes it"
         )
     _describe_ports(cloud, server, "")
     cloud.delete("compute", f"/servers/{server['id']}/tags/{tag(ref.uuid)}")

@@ -14,7 +14,7 @@ from controlplane.providers.openstack_cloud import Cloud
 from controlplane.providers.openstack_copy import copy_file, ensure_copy, ensure_file
 from controlplane.providers.openstack_observe import quotas_of
 from controlplane.providers.openstack_server import find_server
-from controlplane.providers.openstack_volume import ensure_volume
+from controlplane.providers.openstack_volume import ensure_volume, refuse_other_content
 from controlplane.providers.protocol import CopyPlace, MachineRef
 
 _VOLUME_SECONDS = 3600.0
@@ -79,6 +79,7 @@ class OpenStackCopyHost(OpenStackProvider):
                 return f"image {image}, read back"
             told(f"migrate {machine.id}: image {image} goes into a volume of {machine.size.disk_gib} GiB")
             volume = ensure_volume(self._cloud, ref, lambda: image, machine.size.disk_gib, patience_seconds=_VOLUME_SECONDS)
+            refuse_other_content(self._cloud, ref, volume, image)
             return f"image {image}, read back, and volume {volume['id']} made of it"
 
     def remove(self, ref: MachineRef) -> None:

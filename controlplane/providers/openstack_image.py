@@ -142,6 +142,11 @@ def _upload(cloud: Cloud, content: Content, found: list[Json]) -> Json:
 
 def _verified(cloud: Cloud, content: Content, stored: Json) -> str:
     """Hold what Glance stored against the planned content; what is not that is removed."""
+    if stored.get("os_hash_algo") not in hashlib.algorithms_available or not stored.get("os_hash_value"):
+        raise KasumiError(
+            f"{content.what} on {cloud.pool.uri}: Glance tells no hash that can be checked of image {stored['id']}, found "
+            f"{stored.get('os_hash_algo') or 'none'}; nothing is booted from it. Wanted is Glance of Rocky (2018) or newer"
+        )
     ours, theirs = hashlib.sha256(), hashlib.new(stored["os_hash_algo"])
     for chunk in content.proof(cloud, stored) if content.proof is not None else _Bytes(content.file):
         ours.update(chunk)

@@ -133,9 +133,13 @@ def machine_of(server: Json, nics: Iterable[ObservedNic], volumes: Iterable[Json
 
 
 def state_of(server: Json) -> PowerState:
-    """The state of a server; under a task it is between two states whatever its status says."""
+    """The state of a server; under a task it is between two states whatever its status says.
+
+    Only one that Nova says never ran has failed: such a one is deleted and made anew. A cloud that does not say leaves it crashed.
+    """
     if server["status"] == "ERROR":
-        return PowerState.CRASHED if server.get("OS-SRV-USG:launched_at") else PowerState.FAILED
+        never_ran = "OS-SRV-USG:launched_at" in server and server["OS-SRV-USG:launched_at"] is None
+        return PowerState.FAILED if never_ran else PowerState.CRASHED
     if server.get("OS-EXT-STS:task_state"):
         return PowerState.CHANGING
     if server["status"] == "VERIFY_RESIZE":

@@ -83,6 +83,16 @@ def ensure_volume(
     return grow(cloud, ref, volume, size_gib)
 
 
+def refuse_other_content(cloud: Cloud, ref: MachineRef, volume: Json, image: str) -> None:
+    """Raises RefusedError for a volume that Cinder says it made of another image. One of which it does not say is believed."""
+    found = volume.get("volume_image_metadata", {}).get("image_id", image)
+    if found != image:
+        raise RefusedError(
+            f"{_name(cloud, ref, volume['id'])}: wanted one made of image {image}, found it made of {found}, so with other data; take "
+            "our metadata off it, or delete it by hand"
+        )
+
+
 def grow(cloud: Cloud, ref: MachineRef, volume: Json, size_gib: int) -> Json:
     """Lengthen it to this size, in use or not; it never shrinks. Raises KasumiError when it keeps its size, ApiError."""
     if volume["size"] >= size_gib:

@@ -2,16 +2,19 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from controlplane.errors import KasumiError
-from controlplane.execution import migrate
+from controlplane.errors import KasumiError, RefusedError
+from controlplane.execution import migrate, migrate_checks
 from controlplane.execution.migrate import Move
+from controlplane.execution.migrate_checks import preflight
 from controlplane.execution.observe import targets_of_plan
 from controlplane.model.migration import Migration, Phase, SourceDisk
-from controlplane.model.observed import PowerState
+from controlplane.model.observed import Mark, PowerState
 from controlplane.model.plan import Method
+from controlplane.providers.protocol import CopyPlace
 from controlplane.providers.source import SourceMachine
 from controlplane.settings import Settings
 from controlplane.store import open_store
@@ -120,9 +123,47 @@ def test_rolling_back_after_the_cutover_keeps_the_stopped_target_with_what_it_wr
     assert sides.target is PowerState.STOPPED
 
 
+@pytest.mark.parametrize("phase", [Phase.CUT_OVER, Phase.ROLLED_BACK])
+@pytest.mark.parametrize("target", [None, PowerState.FAILED])
+def test_rolling_back_deletes_no_disk_of_a_target_that_was_in_use_and_that_somebody_took_away(move, phase, target):
+    sides, moving = move(phase, target=target)
+    assert migrate.rollback(moving).phase is Phase.ROLLED_BACK
+    assert sides.did == ["start source"]
+
+
 def test_a_target_that_is_not_at_rest_keeps_the_source_down(move):
     sides, moving = move(Phase.CUT_OVER, target=PowerState.CRASHED)
     with pytest.raises(KasumiError, match="the target is still crashed; the source was not started, two never run at once"):
         migrate.rollback(moving)
     assert sides.source is PowerState.STOPPED
     assert moving.record().phase is Phase.CUT_OVER
+
+
+@pytest.mark.parametrize(
+    ("stands", "again", "why"),
+    [
+        (seen(WEB), False, "web1 stands there already (running) and no migration on record made it"),
+        (seen(WEB, mark=Mark(estate="test", machine="web1", plan="", adopted=True)), False, "was adopted as web1"),
+        (seen(WEB, mark=Mark(estate="test", machine="web1", plan="", adopted=True)), True, "was adopted as web1"),
+        (seen(WEB, state=PowerState.STOPPED), True, ""),
+    ],
+    ids=["made otherwise", "adopted", "adopted after a rollback", "left by a rollback"],
+)
+def test_what_stands_at_the_targets_place_and_is_not_its_own_keeps_the_source_running(move, monkeypatch, stands, again, why):
+    def no_shell(*_, **__):
+        raise KasumiError("no shell here")
+
+    monkeypatch.setattr(migrate_checks, "shell_of_uri", no_shell)
+    sides, moving = move(Phase.PREPARED, source=PowerState.RUNNING)
+    target = SimpleNamespace(
+        observe=lambda: host("hv1", stands), obstacles=lambda *_, **__: (), copy_place=CopyPlace(uri="qemu+ssh://hv1/system", folder=Path("/x"))
+    )  # fmt: skip
+    with pytest.raises(RefusedError, match="cannot be migrated now") as refused:
+        preflight(PLAN, WEB, moving.origin, target, sides.look("web1"), again=again)
+    assert (why in str(refused.value)) if why else ("host hv1: " not in str(refused.value))
+
+
+def test_an_adopted_machine_does_not_migrate_and_is_not_said_to_be_made_from_an_image():
+    mail = machine("mail", method=Method.ADOPT)
+    with pytest.raises(KasumiError, match="machine mail: stands on its host and was adopted; machines that migrate: web1"):
+        migrate.planned_move(plan(WEB, mail), "mail")

@@ -167,6 +167,17 @@ def test_what_differs_is_named(changes, what, action):
     assert (found, does) == (what, action)
 
 
+def test_one_in_error_is_refused_and_not_made_anew():
+    assert drift(*adopted(replace(DOMAIN, state=PowerState.FAILED)), RECORD) == [("state", "failed", Action.REFUSE)]
+
+
+@pytest.mark.parametrize("method", [Method.IMAGE, Method.COLD])
+def test_one_that_the_plan_would_make_or_move_is_left_alone(method):
+    after, plan = adopted()
+    changed = tuple(replace(each, method=method) if each.id == "mail" else each for each in plan.machines)
+    assert drift(after, replace(plan, machines=changed), RECORD) == [("method", "adopted", Action.REFUSE)]
+
+
 def test_its_disk_is_held_against_the_inventory():
     assert drift(*adopted(disk_gib=21), RECORD) == [("disk GiB", "21", Action.RESIZE)]
 

@@ -142,6 +142,12 @@ def test_states(changes, state):
     assert state_of(server(**changes)) is state
 
 
+def test_a_server_of_which_the_cloud_does_not_say_whether_it_ran_is_not_taken_for_one_without_data():
+    silent = server(status="ERROR")
+    del silent["OS-SRV-USG:launched_at"]
+    assert state_of(silent) is PowerState.CRASHED
+
+
 def test_a_pool_is_a_zone_and_what_has_no_host_yet():
     assert in_pool(server(), "")
     assert in_pool(server(), "az1")

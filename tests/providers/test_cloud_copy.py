@@ -10,11 +10,12 @@ import pytest
 from keystoneauth1.adapter import Adapter
 from keystoneauth1.noauth import NoAuth
 
-from controlplane.errors import KasumiError, UnreachableError
+from controlplane.errors import KasumiError, RefusedError, UnreachableError
 from controlplane.model.cloud import cloud_pool
 from controlplane.providers.openstack_cloud import Cloud, patient_session
 from controlplane.providers.openstack_copy import copy_file, ensure_copy, ensure_file
 from controlplane.providers.openstack_image import CHUNK_BYTES
+from controlplane.providers.openstack_volume import refuse_other_content
 from controlplane.providers.protocol import MachineRef
 
 REF = MachineRef(estate="lab", machine="web1", uuid="11111111-1111-1111-1111-111111111111")
@@ -193,6 +194,19 @@ def test_a_byte_that_changed_on_its_way_is_found_and_the_file_kept(glance, gathe
     assert handler.uploads == [SIZE, SIZE]
 
 
+@pytest.mark.parametrize(
+    "said", [{}, {"os_hash_algo": None, "os_hash_value": None}, {"os_hash_algo": "later", "os_hash_value": "1"}]
+)
+def test_a_glance_whose_hash_cannot_be_checked_is_told_and_the_file_kept(glance, gathered, said):
+    handler, cloud = glance
+    claims = {"kasumi_copy_of": REF.uuid, "kasumi_copy_sha256": gathered[1]}
+    handler.images["old"] = {"id": "old", "status": "active"} | claims | said
+    handler.content["old"] = copy_file(gathered[0], REF).read_bytes()
+    with pytest.raises(KasumiError, match=r"Glance tells no hash that can be checked of image old, found .*; nothing is booted"):
+        take(cloud, gathered)
+    assert copy_file(gathered[0], REF).exists()
+
+
 def test_what_breaks_off_while_it_is_read_back_is_read_again_and_not_uploaded_again(glance, gathered):
     handler, cloud = glance
     image = take(cloud, gathered)
@@ -209,3 +223,11 @@ def test_a_copy_that_is_nowhere_is_told(glance, gathered):
     copy_file(gathered[0], REF).unlink()
     with pytest.raises(KasumiError, match=r"its copy is neither at Glance nor at .*\.raw; `kasumi migrate rollback`"):
         take(glance[1], gathered)
+
+
+def test_a_volume_that_holds_another_image_does_not_pass_for_the_copy():
+    cloud = SimpleNamespace(pool=SimpleNamespace(uri="openstack://west/az1"))
+    for said in ({}, {"volume_image_metadata": {"image_id": "i1"}}):
+        refuse_other_content(cloud, REF, {"id": "v1"} | said, "i1")
+    with pytest.raises(RefusedError, match="volume v1: wanted one made of image i1, found it made of i0, so with other data"):
+        refuse_other_content(cloud, REF, {"id": "v1", "volume_image_metadata": {"image_id": "i0"}}, "i1")

@@ -4,8 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from controlplane.errors import KasumiError, RefusedError
+from controlplane.errors import KasumiError, RefusedError, UnreachableError
+from controlplane.execution import drain
 from controlplane.providers.openstack_drain import HOST, look_at, move_off
+from tests.execution.plans import plan
 
 
 class Nova:
@@ -81,3 +83,13 @@ def test_a_hypervisor_is_looked_at_and_one_that_is_not_there_is_named():
     assert (found.up, found.enabled, found.servers) == (False, False, {"6e3f"})
     with pytest.raises(KasumiError, match="hypervisor cmp07: openstack://west/az1 has none of this name"):
         look_at(Nova(), "cmp07")
+
+
+def test_a_cloud_that_does_not_answer_is_not_reached(monkeypatch):
+    def silent():
+        raise UnreachableError("no answer")
+
+    provider = SimpleNamespace(observe=silent, close=lambda: None)
+    monkeypatch.setattr(drain, "open_drain_host", lambda *_, **__: provider)
+    with pytest.raises(UnreachableError, match="host hv1 not reached: no answer"):
+        drain.look_at_hypervisor(plan(hosts=("hv1",)), SimpleNamespace(), "hv1", "cmp01")
