@@ -17,7 +17,7 @@ from controlplane.model.needs import Needs
 from controlplane.model.observed import HostObservation, Observation
 from controlplane.model.plan import Method, Plan, PlannedMachine, PlannedNic, PlannedReservation
 from controlplane.model.resources import Resources, total
-from controlplane.planning.replacement import Vector, replaceable
+from controlplane.planning.replacement import Room, Vector, replaceable
 
 
 def check_plan(plan: Plan, estate: Estate, observation: Observation) -> tuple[Finding, ...]:
@@ -388,6 +388,8 @@ class _World:
     def losses(self) -> Iterator[Finding]:
         """Machines of each tier can be re-placed after every loss the tier must survive."""
         crowd = _Crowd(self._machines, self._demand)
+        left = self._left(crowd)
+        stood: tuple[_Crowd, Room] | None = None
         tiers = [self._estate.tiers[machine.tier] for machine in self._machines]
         for over, level in sorted({(tier.survives, tier.host_failures) for tier in tiers if tier.host_failures}):
             domains: dict[tuple[str, ...], list[str]] = {}
@@ -398,11 +400,13 @@ class _World:
             for lost in combinations(answering, min(max(0, level - len(silent)), len(answering))):
                 gone = frozenset(chain.from_iterable(domains[domain] for domain in (*silent, *lost)))
                 protected = [machine for machine in crowd.on(gone) if self._must_survive(machine, over, level)]
-                if self._survives(protected, crowd, gone):
+                if self._survives(protected, crowd, left, gone):
                     continue
+                if stood is None:
+                    alone = _Crowd([machine for machine in self._machines if self._in_place(machine)], self._demand)
+                    stood = (alone, self._left(alone))
                 standing = [machine for machine in protected if self._in_place(machine)]
-                stood = _Crowd([machine for machine in self._machines if self._in_place(machine)], self._demand)
-                already = not self._survives(standing, stood, gone)
+                already = not self._survives(standing, *stood, gone)
                 severity = Severity.WARNING if already and len(standing) == len(protected) else Severity.CRITICAL
                 where = f"loss of {' and '.join(sorted(gone))}"
                 names = ", ".join(sorted(machine.id for machine in protected))
@@ -414,29 +418,26 @@ class _World:
         tier = self._estate.tiers[machine.tier]
         return tier.host_failures >= level and (over in {"host", tier.survives} or tier.survives == "site")
 
-    def _survives(self, moving: Sequence[PlannedMachine], crowd: "_Crowd", gone: frozenset[str]) -> bool:
+    def _survives(self, moving: Sequence[PlannedMachine], crowd: "_Crowd", left: Room, gone: frozenset[str]) -> bool:
         if not moving:
             return True
-        room = {
+        demands = [(machine, self._demand(machine)) for machine in moving]
+        staying = [machine for machine in crowd.replicas_of(moving) if machine.host not in gone]
+        return replaceable(demands, left, gone, lambda machine, host: self._admits(machine, self._estate.hosts[host]), staying)
+
+    def _left(self, crowd: "_Crowd") -> Room:
+        """What is free on each open host, and whose machines are there."""
+        nothing = (0,) * (self._hours + 4)
+        free = {
             host_id: tuple(
                 most - other - taken
-                for most, other, taken in zip(
-                    promised, self._others(host_id), crowd.taken.get(host_id, (0,) * len(promised)), strict=True
-                )
+                for most, other, taken in zip(promised, self._others(host_id), crowd.taken.get(host_id, nothing), strict=True)
             )
             for host_id, promised in self._promised.items()
-            if host_id not in gone and not self._estate.hosts[host_id].maintenance and self._answers(host_id)
+            if not self._estate.hosts[host_id].maintenance and self._answers(host_id)
         }
-        staying = [machine for machine in crowd.replicas_of(moving) if machine.host not in gone]
-        avoided = {host: [] if not self._apart else [m.ministry for m in crowd.on((host,))] for host in room}
-        return replaceable(
-            [(machine, self._demand(machine)) for machine in moving],
-            room,
-            lambda machine, host: self._admits(machine, self._estate.hosts[host]),
-            staying,
-            avoided,
-            self._apart,
-        )
+        ministries = {host: [machine.ministry for machine in crowd.on((host,))] for host in free} if self._apart else {}
+        return Room(free=free, ministries=ministries, apart=self._apart)
 
     def _admits(self, machine: PlannedMachine, host: Host) -> bool:
         carried = all(nic.network in host.networks for nic in machine.nics)

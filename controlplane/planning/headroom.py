@@ -7,6 +7,7 @@ Greedy: several orders are tried and the best counts; the bound beside it is by 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from heapq import heapify, heappop, heappush
 
 from controlplane.model.estate import Estate, Tier
 from controlplane.model.plan import Method, Plan
@@ -103,7 +104,7 @@ def headroom(shape: Draft, plan: Plan, inputs: PlanInputs) -> Headroom:
     )
 
 
-_Order = Callable[[PlanSoFar, str], tuple[object, ...]]
+_Order = Callable[[PlanSoFar, str], tuple[float | str, ...]]
 
 
 def _fresh(inputs: PlanInputs, plan: Plan, copies: Sequence[Draft]) -> PlanSoFar:
@@ -121,24 +122,28 @@ def _each_alone(copies: Sequence[Draft], so_far: PlanSoFar, hosts: Sequence[str]
 
 
 def _fill(copies: Sequence[Draft], so_far: PlanSoFar, hosts: Sequence[str], order: _Order) -> int:
-    """Place copies until no host takes one; the last one only asks. A host that refused one refuses all: they are alike."""
-    open_hosts = list(hosts)
+    """Place copies until no host takes one; the last one only asks. A host that refused one refuses all: they are alike.
+
+    Only the host that takes a copy changes its place in the order.
+    """
+    open_hosts = [(order(so_far, host), host) for host in hosts]
+    heapify(open_hosts)
     for count, copy in enumerate(copies[:-1]):
         while open_hosts:
-            host = min(open_hosts, key=lambda host: order(so_far, host))
+            _, host = heappop(open_hosts)
             if so_far.try_place(copy, host):
+                heappush(open_hosts, (order(so_far, host), host))
                 break
-            open_hosts.remove(host)
         else:
             return count
     return len(copies) - 1
 
 
-def _by_id(so_far: PlanSoFar, host: str) -> tuple[object, ...]:
+def _by_id(so_far: PlanSoFar, host: str) -> tuple[float | str, ...]:
     return (host,)
 
 
-def _emptiest(so_far: PlanSoFar, host: str) -> tuple[object, ...]:
+def _emptiest(so_far: PlanSoFar, host: str) -> tuple[float | str, ...]:
     free, capacity = so_far.free(host), so_far.capacity(host)
     return (-min((part / most for part, most in zip(free, capacity, strict=True) if most), default=0.0), host)
 

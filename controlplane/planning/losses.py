@@ -187,7 +187,18 @@ class Losses:
             extended = loss.proof.copy()
             if self._assign(machine, extended, loss, roomy=True):
                 return extended, ""
+        else:
+            without, moved = self._without_host(loss.proof, host)
+            if all(self._assign(other, without, loss, roomy=True) for other in moved):
+                return without, ""
         return self._prove(loss)
+
+    def _without_host(self, proof: Proof, host: int) -> tuple[Proof, list[str]]:
+        """The proof without what it would put on a host, and the machines that then need another, largest first."""
+        moved = [machine for machine, target in proof.target.items() if target == host]
+        moved.sort(key=lambda machine: (-self._stand.shares[machine], machine))
+        target = {machine: to for machine, to in proof.target.items() if to != host}
+        return Proof(target=target, taken={to: amount for to, amount in proof.taken.items() if to != host}), moved
 
     def _keep(self, number: int, proof: Proof) -> None:
         self.replaced.append((number, self._losses[number].proof))
