@@ -35,11 +35,14 @@ def up(
     openstack: bool = typer.Option(
         False, "--openstack", help="An OpenStack, and no libvirt hosts unless --hosts asks for them too."
     ),
+    guests: bool = typer.Option(
+        False, "--guests", help="The OpenStack with one more compute host, whose servers are real guests."
+    ),
 ) -> None:
     """Bring the lab up, or repair it. What is there and alive is left alone."""
-    if openstack:
-        cloud.up()
-    if hosts is not None or not openstack:
+    if openstack or guests:
+        cloud.up(guests=guests)
+    if hosts is not None or not (openstack or guests):
         lifecycle.up(shared=hosts, wait=wait)
 
 

@@ -59,9 +59,20 @@ def fill_compute(cloud: Connection) -> None:
             cloud.compute.add_host_to_aggregate(aggregate, host)
 
 
-def await_computes(cloud: Connection) -> None:
-    """Wait until Nova calls every compute host up. Raises UnreachableError with those that are not."""
-    wanted = {host for hosts in layout.ZONES.values() for host in hosts}
+def fill_guests(cloud: Connection) -> None:
+    """What leads a server to the host of real guests: a zone, and a flavor of a guest's size. May be repeated."""
+    zone = cloud.compute.find_aggregate(layout.GUEST_ZONE) or cloud.compute.create_aggregate(
+        name=layout.GUEST_ZONE, availability_zone=layout.GUEST_ZONE
+    )
+    if layout.GUEST_HOST not in (zone.hosts or ()):
+        cloud.compute.add_host_to_aggregate(zone, layout.GUEST_HOST)
+    if cloud.compute.find_flavor(layout.GUEST_FLAVOR) is None:
+        cloud.compute.create_flavor(name=layout.GUEST_FLAVOR, vcpus=1, ram=512, disk=4)
+
+
+def await_computes(cloud: Connection, *, guests: bool = False) -> None:
+    """Wait until Nova calls every compute host up, that of `guests` too. Raises UnreachableError with those that are not."""
+    wanted = {host for hosts in layout.ZONES.values() for host in hosts} | ({layout.GUEST_HOST} if guests else set())
     deadline = time.monotonic() + COMPUTES_SECONDS
     while missing := wanted - {found.host for found in cloud.compute.services(binary="nova-compute") if found.state == "up"}:
         if time.monotonic() > deadline:

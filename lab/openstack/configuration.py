@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lab.keys import write
-from lab.openstack import layout, packages
+from lab.openstack import hypervisor, layout, packages
 
 TEMPLATES = Path(__file__).parent / "etc"
 INSIDE = Path(__file__).parent / "inside"
@@ -25,6 +25,7 @@ STATE_FOLDERS = (
     "cinder/conversion",
     "cinder/lock",
     "nova/lock",
+    "nova-guests/instances",
 )
 
 
@@ -67,6 +68,7 @@ def write_all(found: Secrets) -> None:
         "secrets": found,
         "url": {name: layout.url(name) for name in layout.PORTS},
         "region": layout.REGION,
+        "etc": layout.etc(),
         "state": layout.state(),
         "log": layout.log(),
         "run": layout.home() / "run",
@@ -79,7 +81,8 @@ def write_all(found: Secrets) -> None:
     # Nova looks for it in its configuration folder only.
     shutil.copy(packages.place() / "etc" / "nova" / "api-paste.ini", layout.etc() / "api-paste.ini")
     # Nova refuses to start a compute that has been here before and lost its identity. Each fake host tells its own in truth.
-    write(layout.state() / "nova" / "compute_id", f"{COMPUTE_ID}\n")
+    for name, identity in (("nova", COMPUTE_ID), ("nova-guests", hypervisor.UUID)):
+        write(layout.state() / name / "compute_id", f"{identity}\n")
     _write_modules()
 
 

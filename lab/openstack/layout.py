@@ -17,6 +17,11 @@ CLOUD_TYPES = {"glance": "image", "placement": "placement", "neutron": "network"
 
 ZONES = {"az1": ("cmp01", "cmp02", "cmp03"), "az2": ("cmp04", "cmp05", "cmp06")}
 """Fake compute hosts by availability zone; each zone is one aggregate and one process."""
+GUEST_ZONE, GUEST_HOST = "guests", "qemu01"
+"""Where a server is a real guest, if the cloud was asked to have such a host."""
+GUEST_FLAVOR = "guest.small"
+ALL_NETWORKS = "10.78.0.0/16"
+"""This machine reaches guests with addresses in here."""
 COMPUTE_VCPUS, COMPUTE_MEMORY_MIB, COMPUTE_DISK_GIB = 64, 262_144, 4_000
 
 ADMIN_CLOUD = "lab-admin"

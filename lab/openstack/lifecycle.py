@@ -9,7 +9,7 @@ from pathlib import Path
 
 from controlplane.errors import KasumiError, RefusedError
 from lab import ownership, processes
-from lab.openstack import accounts, configuration, databases, layout, network, packages, services, snapshot
+from lab.openstack import accounts, configuration, databases, hypervisor, layout, network, packages, services, snapshot
 from lab.progress import say, step
 
 TOOLS = {
@@ -24,9 +24,10 @@ LOCK_FOLDER = "/var/cache"
 """Not that of the libvirt part: the two have nothing in common that could be in each other's way."""
 
 
-def up() -> None:
+def up(*, guests: bool = False) -> None:
     """Bring the cloud up, or repair it; what is there and alive is left alone, servers and networks in it too.
 
+    With `guests` it has, from now on, one more compute host whose servers are real QEMU guests.
     May be repeated. Raises KasumiError (rights, tools, a step that failed), RefusedError (something foreign in the way),
     LockedError, UnreachableError.
     """
@@ -44,6 +45,9 @@ def up() -> None:
                 f"lab openstack: wanted a cloud of this version at {layout.home()}, found one that another version made; what "
                 "is in it is left alone: `kasumi lab reset` makes it anew and empty"
             )
+        if guests:
+            ownership.require_packages(ownership.missing_packages(hypervisor.TOOLS))
+            hypervisor.want()
         _start()
 
 
@@ -53,6 +57,7 @@ def reset() -> None:
         if network.namespace() is not None:
             _clear()
         ownership.refuse_foreign_home(layout.home())
+        hypervisor.forget()
         snapshot.remove_state()
     up()
 
@@ -165,15 +170,22 @@ def _build() -> None:
 
 def _start() -> None:
     found = configuration.read_secrets()
+    if guests := hypervisor.wanted():
+        hypervisor.write_files()
     configuration.write_all(found)
     for group in services.everything():
         with step(f"openstack {', '.join(service.name for service in group)}") as note:
             if started := services.ensure(group):
                 note(f"started {', '.join(started)}")
     with step("openstack computes") as note, accounts.connect(found) as cloud:
-        accounts.await_computes(cloud)
+        accounts.await_computes(cloud, guests=guests)
         accounts.write_clouds(found)
         note(f"all up; `export OS_CLIENT_CONFIG_FILE={layout.clouds_yaml()}`")
+    if guests:
+        with step("openstack guests") as note, accounts.connect(found) as cloud:
+            databases.discover_hosts()
+            accounts.fill_guests(cloud)
+            note(f"zone {layout.GUEST_ZONE}, flavor {layout.GUEST_FLAVOR}")
 
 
 def _clear() -> None:

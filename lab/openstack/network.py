@@ -69,6 +69,13 @@ def _ensure_uplink() -> bool:
         )
     run(
         ["ip", "-batch", "-"],
-        feed=f"address replace {layout.UPLINK_ADDRESS} dev {layout.UPLINK}\nlink set {layout.UPLINK} up\n",
+        feed="\n".join(
+            [
+                f"address replace {layout.UPLINK_ADDRESS} dev {layout.UPLINK}",
+                f"link set {layout.UPLINK} up",
+                f"route replace {layout.ALL_NETWORKS} via {layout.ADDRESS} dev {layout.UPLINK}",
+            ]
+        ),
     )
+    run(["ip", "netns", "exec", layout.NAMESPACE, "sysctl", "-qw", "net.ipv4.ip_forward=1"])
     return made

@@ -14,7 +14,7 @@ from pathlib import Path
 from controlplane.errors import ExitCode, KasumiError
 from lab import command, processes
 from lab.namespaces import NAMED
-from lab.openstack import layout, network, packages
+from lab.openstack import hypervisor, layout, network, packages
 from lab.processes import Process, inside
 
 READY_SECONDS = 180
@@ -40,6 +40,7 @@ class Service:
 
 def everything() -> tuple[tuple[Service, ...], ...]:
     """All services in the order of their start: those of one step start together."""
+    guests = ((_libvirtd(),), (_guest_compute(),)) if hypervisor.wanted() else ()
     return (
         (_mariadb(), _epmd()),
         (_rabbitmq(),),
@@ -52,6 +53,7 @@ def everything() -> tuple[tuple[Service, ...], ...]:
             _python_service(f"nova-compute-{zone}", "nova", f"compute:{','.join(hosts)}", port=_CONTROL_PORT + number)
             for number, (zone, hosts) in enumerate(layout.ZONES.items(), start=1)
         ),
+        *guests,
     )
 
 
@@ -175,6 +177,15 @@ def _python_service(name: str, project: str, *kinds: str, port: int) -> Service:
         words=f"{module} {name} ",
         environment={"KASUMI_LAB_CAPACITY": capacity},
     )
+
+
+def _libvirtd() -> Service:
+    return Service(name="libvirtd", argv=hypervisor.argv(), port=hypervisor.PORT, command="libvirtd")
+
+
+def _guest_compute() -> Service:
+    more = ("--config-file", str(layout.etc() / "nova-guests.conf"), f"compute:{layout.GUEST_HOST}")
+    return _python_service(f"nova-compute-{layout.GUEST_ZONE}", "nova", *more, port=_CONTROL_PORT + 10)
 
 
 def _mariadb() -> Service:

@@ -31,4 +31,6 @@ def pieces() -> list[Piece]:
 
 def _detail(name: str) -> str:
     zone = name.removeprefix("nova-compute-")
+    if zone == layout.GUEST_ZONE:
+        return f"{layout.GUEST_HOST} in zone {zone}, whose servers are real guests"
     return f"{', '.join(layout.ZONES[zone])} in zone {zone}" if zone in layout.ZONES else ""

@@ -22,4 +22,6 @@ class LabMechanismDriver(api.MechanismDriver):  # type: ignore[misc]
         """Bind to the first segment there is."""
         details = {portbindings.CAP_PORT_FILTER: True, portbindings.VIF_DETAILS_CONNECTIVITY: self.connectivity}
         for segment in context.segments_to_bind[:1]:
-            context.set_binding(segment[api.ID], portbindings.VIF_TYPE_OVS, details, status=constants.PORT_STATUS_ACTIVE)
+            # Where servers are real guests Nova makes the tap itself.
+            kind = portbindings.VIF_TYPE_TAP if str(context.host).startswith("qemu") else portbindings.VIF_TYPE_OVS
+            context.set_binding(segment[api.ID], kind, details, status=constants.PORT_STATUS_ACTIVE)

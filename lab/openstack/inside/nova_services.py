@@ -63,7 +63,8 @@ def _hosts_of(word: str) -> list[tuple[str, str | None]]:
 
 
 def _become_compute() -> None:
-    import os_brick  # noqa: PLC0415 - a second's import that only computes need
+    import nova.privsep  # noqa: PLC0415 - a second's import that only computes need
+    import os_brick.privileged  # noqa: PLC0415
     import os_vif  # noqa: PLC0415
     from oslo_privsep import priv_context  # noqa: PLC0415
 
@@ -72,6 +73,9 @@ def _become_compute() -> None:
     priv_context.init(root_helper=shlex.split(utils.get_root_helper()))
     os_brick.setup(CONF)
     os_vif.initialize()
+    # We are root, so what needs privileges is done here and not by a helper.
+    for privileged in (nova.privsep.sys_admin_pctxt, os_brick.privileged.default):
+        privileged.set_client_mode(False)
     # As on a real compute host, which must not know the way to any database.
     CONF.set_override("connection", None, "api_database")
     nova.db.main.api.DISABLE_DB_ACCESS = True
