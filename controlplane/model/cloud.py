@@ -9,7 +9,7 @@ from enum import StrEnum
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 SCHEME = "openstack"
-_OPTIONS = frozenset({"project", "flavors", "boot", "volume_type"})
+_OPTIONS = frozenset({"project", "flavors", "boot", "volume_type", "router"})
 
 
 class FlavorPolicy(StrEnum):
@@ -36,7 +36,7 @@ class BootPolicy(StrEnum):
 class CloudPool:
     """One capacity pool: a cloud by its name in clouds.yaml, an availability zone ("": all), a project ("": as clouds.yaml says).
 
-    `volume_type`: of root volumes; empty: the cloud's default.
+    `volume_type`: of root volumes; empty: the cloud's default. `router`: where the subnets that we make have their gateway; empty: nowhere.
     """
 
     uri: str
@@ -46,6 +46,7 @@ class CloudPool:
     flavors: FlavorPolicy = FlavorPolicy.NEAREST
     boot: BootPolicy = BootPolicy.IMAGE
     volume_type: str = ""
+    router: str = ""
 
 
 class CloudUriError(ValueError):
@@ -87,6 +88,8 @@ def cloud_pool(uri: str) -> CloudPool:
     boot = BootPolicy(options.get("boot", BootPolicy.IMAGE))
     if options.get("volume_type") and boot is not BootPolicy.VOLUME:
         raise CloudUriError("names a volume_type, but its servers boot from images", "add boot=volume, or leave volume_type out")
+    if options.get("router") == "":
+        raise CloudUriError("names an empty router", "write router=NAME, or leave it out")
     return CloudPool(
         uri=uri,
         cloud=unquote(parts.netloc),
@@ -95,4 +98,5 @@ def cloud_pool(uri: str) -> CloudPool:
         flavors=FlavorPolicy(options.get("flavors", FlavorPolicy.NEAREST)),
         boot=boot,
         volume_type=options.get("volume_type", ""),
+        router=options.get("router", ""),
     )

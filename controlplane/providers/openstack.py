@@ -2,8 +2,8 @@
 
 The parts: `openstack_cloud` (line, pages, errors), `openstack_faults` (what a no means), `openstack_mark` (ownership),
 `openstack_observe` (the look and what it costs), `openstack_image`, `openstack_copy` (migrated disks), `openstack_volume` (root
-disks at Cinder), `openstack_flavor`, `openstack_network` (networks and security groups), `openstack_port`, `openstack_group`
-(replicas apart), `openstack_server`, `openstack_adopt` (what stood there before us), `openstack_console`.
+disks at Cinder), `openstack_flavor`, `openstack_network` (networks and security groups), `openstack_router`, `openstack_port`,
+`openstack_group` (replicas apart), `openstack_server`, `openstack_adopt` (what stood there before us), `openstack_console`.
 """
 
 import threading

@@ -12,6 +12,7 @@ from controlplane.model.security import Opening, SecurityGroup
 from controlplane.providers.openstack_cloud import Cloud, Json
 from controlplane.providers.openstack_faults import ApiError
 from controlplane.providers.openstack_mark import estate_mark, is_marked
+from controlplane.providers.openstack_router import ensure_gateway
 
 _FAMILIES = {4: "IPv4", 6: "IPv6"}
 
@@ -58,6 +59,7 @@ def ensure_subnet(cloud: Cloud, network: Json, nic: PlannedNic, *, estate: str) 
     found = cloud.every("network", "/subnets", "subnets", network_id=network["id"])
     fitting = next((each for each in found if interface.ip in ip_interface(each["cidr"]).network), None)
     if fitting is not None:
+        ensure_gateway(cloud, fitting, estate=estate)
         return str(fitting["id"])
     if not is_marked(network, estate_mark(estate)):
         have = ", ".join(sorted(each["cidr"] for each in found)) or "none"
@@ -75,7 +77,9 @@ def ensure_subnet(cloud: Cloud, network: Json, nic: PlannedNic, *, estate: str) 
         "dns_nameservers": list(nic.dns),
         "enable_dhcp": False,
     }
-    return str(cloud.post("network", "/subnets", {"subnet": body})["subnet"]["id"])
+    subnet = cloud.post("network", "/subnets", {"subnet": body})["subnet"]
+    ensure_gateway(cloud, subnet, estate=estate)
+    return str(subnet["id"])
 
 
 def ensure_group(cloud: Cloud, wanted: SecurityGroup, *, estate: str) -> str:

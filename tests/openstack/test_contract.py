@@ -10,10 +10,11 @@ import pytest
 from controlplane.errors import KasumiError, RefusedError
 from controlplane.model.cloud import cloud_pool
 from controlplane.model.estate import Service, StoragePool
-from controlplane.model.plan import PlannedImage, PlannedNetwork
+from controlplane.model.plan import PlannedImage, PlannedNetwork, PlannedNic
 from controlplane.model.resources import Resources
 from controlplane.providers.opening import open_provider
 from controlplane.providers.openstack_cloud import Cloud
+from controlplane.providers.openstack_network import ensure_network, ensure_subnet
 from lab.openstack import layout
 from tests.openstack.openstack_hand import OpenStackHand
 from tests.providers.contract import AdoptContract, CardContract, ImageContract, MachineContract, NetworkContract, Place
@@ -203,3 +204,22 @@ def test_a_token_that_ended_in_the_middle_of_a_run_is_renewed(place):
     place.hand.cloud.call("identity", "DELETE", "/auth/tokens", headers={"X-Subject-Token": ended})
     assert cloud.get("identity", "/auth/projects")["projects"]
     assert session.get_token() != ended
+
+
+def test_a_subnet_of_ours_has_its_gateway_on_the_router_asked_for(place):
+    name = f"{place.estate}-r"
+    cloud = Cloud(cloud_pool(f"{place.hand.cloud.pool.uri}&router={name}"))
+    network = ensure_network(cloud, PlannedNetwork(host="cloud1", network="r", name=name, bridge=""), estate=place.estate)
+    nic = PlannedNic(network="r", mac="", address="198.51.100.20", prefix_length=24, gateway="198.51.100.1")
+    routers = []
+    try:
+        subnets = {ensure_subnet(cloud, network, nic, estate=place.estate) for _ in range(2)}
+        routers = cloud.every("network", "/routers", "routers", name=name)
+        (router,), (subnet,) = routers, subnets
+        ports = cloud.every("network", "/ports", "ports", device_id=router["id"])
+        assert [port["fixed_ips"] for port in ports] == [[{"subnet_id": subnet, "ip_address": "198.51.100.1"}]]
+    finally:
+        for router in routers:
+            cloud.put("network", f"/routers/{router['id']}/remove_router_interface", {"subnet_id": next(iter(subnets))})
+            cloud.delete("network", f"/routers/{router['id']}")
+        cloud.delete("network", f"/networks/{network['id']}")
