@@ -14,7 +14,7 @@ from controlplane.providers.openstack_cloud import Cloud
 from controlplane.providers.openstack_copy import copy_file, ensure_copy, ensure_file
 from controlplane.providers.openstack_observe import quotas_of
 from controlplane.providers.openstack_server import find_server
-from controlplane.providers.openstack_volume import ensure_volume, refuse_other_content
+from controlplane.providers.openstack_volume import ensure_volume, problem_of_left_volume, refuse_other_content
 from controlplane.providers.protocol import CopyPlace, MachineRef
 
 _VOLUME_SECONDS = 3600.0
@@ -34,17 +34,19 @@ class OpenStackCopyHost(OpenStackProvider):
         return CopyPlace(uri="", folder=self._copies)
 
     def obstacles(self, machine: PlannedMachine, *, size_bytes: int) -> tuple[str, ...]:
-        """No flavor for its size, no Glance or Cinder that answers, no quota left for it."""
+        """No flavor for its size, no Glance or Cinder that answers, a volume of another life in its place, no quota left for it."""
         try:
             with self._cloud.errors(f"machine {machine.id}"):
                 quotas = quotas_of(*self._limits())
                 self._cloud.get("image", "/images", limit=1)
                 self._flavor(machine.size, on_volume=self._on_volume)
-                there = find_server(self._cloud, self._ref(machine), self.host) is not None
+                if find_server(self._cloud, self._ref(machine), self.host) is not None:
+                    return ()  # of an attempt that was rolled back; it is removed first, and what it holds with it
+                left = problem_of_left_volume(self._cloud, self._ref(machine)) if self._on_volume else ""
         except KasumiError as error:
             return (str(error),)
-        if there:  # of an attempt that was rolled back; it is removed first, and what it holds with it
-            return ()
+        if left:
+            return (left,)
         size = machine.size
         wanted = {"instances": 1, "cores": size.vcpus, "ram_mib": size.memory_mib, "volumes": 1, "volumes_gib": size.disk_gib}
         return tuple(

@@ -93,6 +93,14 @@ def refuse_other_content(cloud: Cloud, ref: MachineRef, volume: Json, image: str
         )
 
 
+def problem_of_left_volume(cloud: Cloud, ref: MachineRef) -> str:
+    """What stands in the way of a machine without server: a volume that holds the data of another life of it. Raises as `find_volume`."""
+    found = find_volume(cloud, ref)
+    if found is None or _never_was(found):
+        return ""
+    return f"{_name(cloud, ref, found['id'])}: has its mark and data, but no server is there; take our metadata off it, or delete it by hand"
+
+
 def grow(cloud: Cloud, ref: MachineRef, volume: Json, size_gib: int) -> Json:
     """Lengthen it to this size, in use or not; it never shrinks. Raises KasumiError when it keeps its size, ApiError."""
     if volume["size"] >= size_gib:
