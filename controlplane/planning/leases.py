@@ -30,7 +30,8 @@ class LeaseStanding:
     def __str__(self) -> str:
         if self.state is not LeaseState.ENDED:
             at_end = "it is then stopped" if self.lease.at_end is AtEnd.STOP else "it then runs on"
-            return f"lease of {self.machine} ends on {self.lease.until}, in {self.days} days; {at_end}, prolong it or let it go"
+            days = "1 day" if self.days == 1 else f"{self.days} days"
+            return f"lease of {self.machine} ends on {self.lease.until}, in {days}; {at_end}, prolong it or let it go"
         done = "it is kept stopped" if self.lease.at_end is AtEnd.STOP else "it runs on, as the inventory says `at_end: report`"
         return f"lease of {self.machine} ended on {self.lease.until}; {done}, prolong it or take it out of the inventory"
 
