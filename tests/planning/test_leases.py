@@ -56,7 +56,7 @@ def test_it_ends_after_its_last_day(days, state):
 
 def test_it_is_told_in_words():
     [stops, runs] = told({"a": STOP, "b": REPORT}, LAST)
-    assert str(stops) == "lease of a ends on 2027-03-31, in 1 days; it is then stopped, prolong it or let it go"
+    assert str(stops) == "lease of a ends on 2027-03-31, in 1 day; it is then stopped, prolong it or let it go"
     assert "it then runs on" in str(runs)
     [stopped, running] = told({"a": STOP, "b": REPORT}, LAST + timedelta(days=9))
     assert str(stopped).startswith("lease of a ended on 2027-03-31; it is kept stopped, prolong it or")
