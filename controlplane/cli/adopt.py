@@ -1,17 +1,17 @@
 """`kasumi adopt`: take machines that stand on a shared host already under management, without touching them."""
 
-import sys
 from collections.abc import Sequence
 
 import typer
 
 from controlplane.cli.attempt_view import DRIFT_COLUMNS, drift_record
+from controlplane.cli.confirming import go_on
 from controlplane.cli.diagnosis import diagnosis
 from controlplane.cli.gathering import gather
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
 from controlplane.cli.output import FORMAT_OPTION, Format, emit_document, print_table, say
 from controlplane.cli.session import Session
-from controlplane.errors import ExitCode, KasumiError, RefusedError
+from controlplane.errors import ExitCode, KasumiError
 from controlplane.execution.adopt import Preview, preview
 from controlplane.execution.adopt import adopt as take_over
 from controlplane.execution.adopt import release as let_go
@@ -115,8 +115,7 @@ def _confirm(ready: Preview, yes: bool) -> None:
     say(
         f"{count} machine{'s' if count != 1 else ''} on {ready.host} would get our mark and be kept as the inventory says from then on"
     )
-    if not (sys.stdin.isatty() and typer.confirm("go on?", err=True)):
-        raise RefusedError("not confirmed, nothing was changed; --yes answers this")
+    go_on("changed")
 
 
 def _sentence(ready: Preview, problems: dict[str, str], *, dry_run: bool) -> str:

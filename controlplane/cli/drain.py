@@ -1,16 +1,15 @@
 """`kasumi drain`: what it takes to empty a host for maintenance; a hypervisor inside a cloud is really emptied."""
 
-import sys
-
 import typer
 
+from controlplane.cli.confirming import go_on
 from controlplane.cli.diagnosis import diagnosis
 from controlplane.cli.gathering import gather
 from controlplane.cli.moves_view import show_moves
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
 from controlplane.cli.output import print_table, say
 from controlplane.cli.session import Session
-from controlplane.errors import ExitCode, KasumiError, RefusedError, UnreachableError
+from controlplane.errors import ExitCode, KasumiError, UnreachableError
 from controlplane.execution.drain import Draining, look_at_hypervisor
 from controlplane.execution.drain import drain as empty
 from controlplane.execution.reconcile import accepted
@@ -77,8 +76,8 @@ def _drain_hypervisor(session: Session, host: str, name: str, *, yes: bool) -> i
         say(f"drain {name}: {len(ready.leaving)} machines of ours there, none to move; {ready.foreign} servers of others stay")
         return ExitCode.PARTLY_FAILED if ready.leaving else ExitCode.DONE
     say(f"{len(wanted)} machines would leave {name}, within their zone; {ready.foreign} servers of others stay")
-    if not yes and not (sys.stdin.isatty() and typer.confirm("go on?", err=True)):
-        raise RefusedError("not confirmed, nothing was changed; --yes answers this")
+    if not yes:
+        go_on("changed")
     moved, left = empty(ready, plan, session.store, actor=session.actor, say=say)
     gone = sum(1 for each in moved if each.to)
     say(f"drain {name}: {gone} moved, {len(left)} of ours left there, {ready.foreign} servers of others left alone")

@@ -2,17 +2,17 @@
 
 import hashlib
 import re
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
 
+from controlplane.cli.confirming import go_on
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
 from controlplane.cli.output import FORMAT_OPTION, Format, emit, emit_document, say
 from controlplane.cli.session import Session
-from controlplane.errors import ExitCode, RefusedError
+from controlplane.errors import ExitCode
 from controlplane.ledgers.importing import Import, prepare
 from controlplane.ledgers.mapping import LedgerMap, read_map
 from controlplane.ledgers.reading import SourceKind, read_file
@@ -127,8 +127,7 @@ def _confirm(ready: Import, yes: bool) -> None:
     if not count or yes:
         return
     say(f"{count} server{'s' if count != 1 else ''} of the inventory would change as shown")
-    if not (sys.stdin.isatty() and typer.confirm("go on?", err=True)):
-        raise RefusedError("not confirmed, nothing was written; --yes answers this")
+    go_on("written")
 
 
 def _record(session: Session, ready: Import, file: str) -> None:

@@ -1,10 +1,10 @@
 """`kasumi migrate`: move a machine with its disk from its old host, step by step, with a way back."""
 
-import sys
 from collections.abc import Callable
 
 import typer
 
+from controlplane.cli.confirming import go_on
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
 from controlplane.cli.output import FORMAT_OPTION, Format, emit, say
 from controlplane.cli.session import Session
@@ -106,5 +106,5 @@ def _act(session: Session, machine: str, act: Callable[[stage.Move], Migration],
 
 def _confirm(what: str, yes: bool) -> None:
     say(what)
-    if not yes and not (sys.stdin.isatty() and typer.confirm("go on?", err=True)):
-        raise RefusedError("not confirmed, nothing was touched; --yes answers this")
+    if not yes:
+        go_on("touched")

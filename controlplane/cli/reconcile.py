@@ -33,23 +33,23 @@ def reconcile(
     was not reached, 5 something foreign stands in the way, 75 another controller is at work.
     """
     session = Session(home=home, inventory=inventory)
-    leases = planned_leases(accepted(session.store, session.estate.id))
+    plan = accepted(session.store, session.estate.id)
+    leases = planned_leases(plan)
     say_leases(leases)
     if check:
         return _report(look(session.store, session.estate.id), leases, output, detailed_exitcode)
     if not once:
         raise KasumiError("reconcile: say --once to repair now or --check to look only", ExitCode.USAGE)
-    machines = len(accepted(session.store, session.estate.id).machines)
     began = time.monotonic()
     with StepProgress("reconcile") as watch:
         attempt = reconcile_once(session.store, session.estate.id, actor=session.actor, watch=watch, permissions=Permissions())
     seconds = time.monotonic() - began
     if output is Format.TABLE:
-        show_attempt(attempt, verb="reconcile", machines=machines, seconds=seconds)
+        show_attempt(attempt, verb="reconcile", machines=len(plan.machines), seconds=seconds)
     else:
         outcomes = [outcome_record(outcome) for outcome in attempt.convergence.outcomes]
         emit_document({"outcomes": outcomes, "leases": lease_records(leases)}, output)
-        say(sentence(attempt, verb="reconcile", machines=machines, seconds=seconds))
+        say(sentence(attempt, verb="reconcile", machines=len(plan.machines), seconds=seconds))
     return int(attempt.exit_code)
 
 
