@@ -45,13 +45,15 @@ class SshShell:
 
     def run(self, command: Sequence[str], *, stdin: str = "", timeout_seconds: float = 60.0) -> Completed:
         """Run one command there."""
-        client = self._connected()
         try:
-            send, out, err = client.exec_command(shlex.join(command), timeout=timeout_seconds)
-            send.write(stdin)
-            send.channel.shutdown_write()
-            stdout, stderr = out.read().decode(errors="replace"), err.read().decode(errors="replace")
-            status = out.channel.recv_exit_status()
+            with self._channel() as channel:
+                channel.settimeout(timeout_seconds)
+                channel.exec_command(shlex.join(command))
+                channel.sendall(stdin.encode())
+                channel.shutdown_write()
+                stdout = channel.makefile("rb").read().decode(errors="replace")
+                stderr = channel.makefile_stderr("rb").read().decode(errors="replace")
+                status = channel.recv_exit_status()
         except (TimeoutError, OSError, EOFError, paramiko.SSHException) as error:
             self.close()
             why = str(error) or type(error).__name__
@@ -67,11 +69,27 @@ class SshShell:
                 self._client.close()
                 self._client = None
 
-    def _connected(self) -> paramiko.SSHClient:
+    def _channel(self) -> paramiko.Channel:
+        """A channel for one command. Where a connection that was idle died unseen nothing ran yet, so a new one is tried."""
         with self._lock:
-            if self._client is None:
-                self._client = self._connect()
-            return self._client
+            if self._client is not None:
+                try:
+                    return self._opened(self._client)
+                except paramiko.ChannelException:  # it is alive, and says no
+                    raise
+                except (OSError, EOFError, paramiko.SSHException):
+                    self._client.close()
+                    self._client = None
+            client = self._connect()
+            self._client = client
+        return self._opened(client)
+
+    @staticmethod
+    def _opened(client: paramiko.SSHClient) -> paramiko.Channel:
+        transport = client.get_transport()
+        if transport is None:
+            raise paramiko.SSHException("the connection is closed")
+        return transport.open_session(timeout=_CONNECT_SECONDS)
 
     def _connect(self) -> paramiko.SSHClient:
         client = paramiko.SSHClient()

@@ -11,6 +11,7 @@ no foreign machine of ours; it only makes the room smaller. Foreign are servers 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from keystoneauth1.exceptions import EndpointNotFound
@@ -44,6 +45,8 @@ _STATES = {
 _RUNS = 1
 """Nova's power state of a running instance; it tells what a server is whose resize waits to be confirmed."""
 _GONE = frozenset({"DELETED", "SOFT_DELETED"})
+_LOST_AFTER = timedelta(minutes=5)
+"""By our clock, which NTP keeps beside the cloud's. No scheduler thinks that long about one server."""
 _ROOM = {"VCPU": "vcpus", "MEMORY_MB": "memory_mib", "DISK_GB": "disk_gib"}
 VOLUMES_GIB = "volumes_gib"
 _ANY_ROOM = "VCPU:1,MEMORY_MB:1"
@@ -136,10 +139,14 @@ def state_of(server: Json) -> PowerState:
     """The state of a server; under a task it is between two states whatever its status says.
 
     Only one that Nova says never ran has failed: such a one is deleted and made anew. A cloud that does not say leaves it crashed.
+    A server that is still to be scheduled after minutes has failed too: the Nova API that took the order died before it passed it on.
     """
+    never_ran = "OS-SRV-USG:launched_at" in server and server["OS-SRV-USG:launched_at"] is None
     if server["status"] == "ERROR":
-        never_ran = "OS-SRV-USG:launched_at" in server and server["OS-SRV-USG:launched_at"] is None
         return PowerState.FAILED if never_ran else PowerState.CRASHED
+    if server.get("OS-EXT-STS:task_state") == "scheduling" and never_ran and not server["hostId"]:
+        lost = datetime.now(UTC) - datetime.fromisoformat(server["created"]) > _LOST_AFTER
+        return PowerState.FAILED if lost else PowerState.CHANGING
     if server.get("OS-EXT-STS:task_state"):
         return PowerState.CHANGING
     if server["status"] == "VERIFY_RESIZE":

@@ -1,7 +1,11 @@
 """Commands over a real sshd: known hosts only, quoting, secrets by stdin, and clear words for every failure."""
 
+import os
+import signal
+
 import pytest
 
+from controlplane.connectors import ssh
 from controlplane.connectors.shell import LocalShell, checked
 from controlplane.connectors.ssh import shell_of_uri
 from controlplane.errors import KasumiError, UnreachableError
@@ -39,6 +43,18 @@ def test_a_command_that_hangs_is_cut(shell):
     with pytest.raises(UnreachableError, match=r"no answer within 0\.5 s"):
         shell.run(["sleep", "5"], timeout_seconds=0.5)
     assert shell.run(["echo", "again"]).stdout == "again\n"
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_connection_that_died_while_it_was_idle_is_opened_again(shell, monkeypatch, how):
+    monkeypatch.setattr(ssh, "_CONNECT_SECONDS", 2.0)
+    session = int(shell.run(["sh", "-c", "echo $PPID"]).stdout)
+    os.kill(session, how)
+    try:
+        assert shell.run(["echo", "again"]).stdout == "again\n"
+    finally:
+        if how is signal.SIGSTOP:
+            os.kill(session, signal.SIGKILL)
 
 
 def test_an_unknown_host_key_is_refused(sshd, tmp_path):

@@ -1,6 +1,7 @@
 """What the services of a cloud answer, in our words: recorded shapes of Nova, Neutron, Placement and the console."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from requests import Response
@@ -140,6 +141,22 @@ def test_the_size_asked_for_counts_only_with_the_flavor_taken_for_it():
 )
 def test_states(changes, state):
     assert state_of(server(**changes)) is state
+
+
+@pytest.mark.parametrize(
+    ("minutes", "changes", "state"),
+    [
+        (4, {}, PowerState.CHANGING),
+        (6, {}, PowerState.FAILED),
+        (6, {"hostId": "0f3a"}, PowerState.CHANGING),
+        (6, {"OS-EXT-STS:task_state": "spawning"}, PowerState.CHANGING),
+        (6, {"OS-SRV-USG:launched_at": "2026-01-01T00:00:00Z"}, PowerState.CHANGING),
+    ],
+)
+def test_an_order_that_nova_lost_before_it_chose_a_hypervisor_has_failed(minutes, changes, state):
+    asked = (datetime.now(UTC) - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    waiting = {"status": "BUILD", "OS-EXT-STS:task_state": "scheduling", "OS-SRV-USG:launched_at": None, "hostId": ""}
+    assert state_of(server(created=asked, **waiting | changes)) is state
 
 
 def test_a_server_of_which_the_cloud_does_not_say_whether_it_ran_is_not_taken_for_one_without_data():
