@@ -22,10 +22,10 @@ test: setup  ## All tests, those on the lab's real hypervisors included
 	@$(MAKE) --no-print-directory --jobs 2 test-lab test-fast
 
 test-lab: setup  ## On the lab only: real hypervisors, legacy servers, a cloud; needs root
-	@set -o pipefail; $(BIN)/python -m pytest -v -m lab | sed --unbuffered 's/^/lab: /'
+	@set -o pipefail; $(BIN)/python -m pytest -v --durations=30 -m lab | sed --unbuffered 's/^/lab: /'
 
 test-fast: setup  ## Without the lab: no root, a few minutes
-	@set -o pipefail; $(BIN)/python -m pytest -v -m "not lab" | sed --unbuffered ''
+	@set -o pipefail; $(BIN)/python -m pytest -v --durations=30 -m "not lab" | sed --unbuffered ''
 
 check: setup  ## Formatting, lint, types, import contracts, playbooks, monitoring rules
 	@$(BIN)/ruff format --check .
