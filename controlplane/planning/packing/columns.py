@@ -13,6 +13,7 @@ import numpy as np
 
 from controlplane.planning.packing.fillings import Fillings, Floats, best_fillings
 from controlplane.planning.packing.greedy import memberships
+from controlplane.planning.packing.highs import quiet_lp
 from controlplane.planning.packing.meter import Meter
 from controlplane.planning.packing.problem import Bins, Ints, Problem
 
@@ -52,7 +53,7 @@ class Master:
         self._groups = memberships(problem)
         self._wanted = problem.copies.copy()
         self._stock = np.full(self._kinds, -1, dtype=np.int64) if problem.stock is None else problem.stock.copy()
-        self._lp = _quiet_lp()
+        self._lp = quiet_lp(presolve="off")
         infinity = highspy.kHighsInf
         for copies in self._wanted:
             self._lp.addRow(float(copies), infinity, 0, np.array([], dtype=np.int32), np.array([], dtype=np.float64))
@@ -196,17 +197,3 @@ class Master:
 def _pattern(kind: int, content: dict[int, int]) -> Pattern:
     rows = np.array(sorted(content), dtype=np.int64)
     return Pattern(kind=kind, rows=rows, counts=np.array([content[int(row)] for row in rows], dtype=np.int64))
-
-
-class _Quiet(highspy.Highs):
-    """Without callbacks: turning them on prints a banner to standard output before any option can forbid it."""
-
-    def enableCallbacks(self) -> None:  # noqa: N802  the name is HiGHS's
-        """None are used."""
-
-
-def _quiet_lp() -> highspy.Highs:
-    lp: highspy.Highs = _Quiet()  # type: ignore[no-untyped-call]
-    for option, value in (("output_flag", False), ("threads", 1), ("presolve", "off"), ("random_seed", 1)):
-        lp.setOptionValue(option, value)
-    return lp

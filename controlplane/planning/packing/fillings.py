@@ -39,7 +39,7 @@ def best_fillings(
         return Fillings(counts=np.zeros((0, len(limits)), dtype=np.int64), bound=0.0, nodes=0)
     some = capacity > 0
     share: Floats = sizes[used][:, some] / capacity[some]
-    mixture, whole = _multipliers(share, worths[used], limits[used].astype(np.float64))
+    mixture, whole = _multipliers(np.ascontiguousarray(share), worths[used], limits[used].astype(np.float64))
     weight = share @ mixture
     order = np.argsort(-worths[used] / np.maximum(weight, 1e-12), kind="stable")
     used = used[order]
@@ -62,21 +62,30 @@ def best_fillings(
     return Fillings(counts=counts, bound=min(float(bound), whole + EPSILON), nodes=int(looked))
 
 
+@Compiled
 def _multipliers(share: Floats, worths: Floats, limits: Floats) -> tuple[Floats, float]:
     """A mixture of the dimensions for which the fractional knapsack is worth little: multiplicative steps from the mean."""
-    dimensions = share.shape[1]
+    rows, dimensions = share.shape
     mixture = np.full(dimensions, 1.0 / dimensions)
     best, best_worth = mixture, np.inf
     for step in range(_MULTIPLIER_STEPS if dimensions > 1 else 1):
-        weight = share @ mixture
-        order = np.argsort(-worths / np.maximum(weight, 1e-12), kind="stable")
-        amount = weight[order] * limits[order]
-        before = np.concatenate(([0.0], np.cumsum(amount)[:-1]))
-        part = np.clip((1.0 - before) / np.maximum(amount, 1e-12), 0.0, 1.0) * limits[order]
-        worth = float(part @ worths[order])
+        weight = np.zeros(rows)
+        for k in range(dimensions):
+            weight += share[:, k] * mixture[k]
+        load = np.zeros(dimensions)
+        worth, room = 0.0, 1.0
+        for row in np.argsort(-worths / np.maximum(weight, 1e-12), kind="mergesort"):
+            part = limits[row]
+            if weight[row] > 0.0:
+                part = min(part, room / weight[row])
+            room -= part * weight[row]
+            worth += part * worths[row]
+            for k in range(dimensions):
+                load[k] += part * share[row, k]
+            if room <= 0.0:
+                break
         if worth < best_worth:
             best, best_worth = mixture, worth
-        load = part @ share[order]
         mixture = mixture * np.exp((load - 1.0) * 2.0 / (1.0 + step))
         mixture = mixture / mixture.sum()
     return best, best_worth

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 _NODES_A_UNIT = 20_000_000
+_PICKS_A_UNIT = 50_000_000
+_COLUMNS_A_UNIT = 2_000
 _SIMPLEX_UPDATES_A_UNIT = 8_000_000
 """Rows of the basis touched by simplex iterations."""
 _ARRAY_ELEMENTS_A_UNIT = 300_000_000
@@ -23,6 +25,22 @@ class Meter:
     def nodes(self, count: int) -> None:
         """Nodes of a compiled search."""
         self.left -= count / _NODES_A_UNIT
+
+    def picks(self, count: int) -> None:
+        """Picks of a compiled listing."""
+        self.left -= count / _PICKS_A_UNIT
+
+    def picks_in(self, share: float) -> int:
+        """Picks that a part of what is left is enough for."""
+        return max(0, int(self.left * share * _PICKS_A_UNIT))
+
+    def columns(self, count: int) -> None:
+        """Columns of an integer programme, presolve and cuts included."""
+        self.left -= count / _COLUMNS_A_UNIT
+
+    def columns_in(self, share: float) -> int:
+        """Columns that a part of what is left is enough for."""
+        return max(0, int(self.left * share * _COLUMNS_A_UNIT))
 
     def simplex(self, iterations: int, rows: int) -> None:
         """Iterations of the simplex method."""

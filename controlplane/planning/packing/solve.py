@@ -12,6 +12,7 @@ from controlplane.planning.packing.diving import dive
 from controlplane.planning.packing.greedy import starts
 from controlplane.planning.packing.meter import Meter
 from controlplane.planning.packing.problem import Bins, Packing, Problem, Work
+from controlplane.planning.packing.snug import pack_snugly
 
 _ROWS_FOR_COLUMNS = 1_500
 """Rows up to which the configuration LP is worth its work."""
@@ -20,6 +21,8 @@ _ROWS_TIMES_ITEMS = 400_000_000
 """Rows times items up to which bins are filled by choosing each item anew."""
 _SHARE_OF_BOUND = 0.5
 """Part of the work that the bound may take; the rest is for the packing."""
+_FEW_FILLINGS, _MANY_FILLINGS = 3_000, 30_000
+"""Fillings to list before and after the configuration LP."""
 
 
 def solve(problem: Problem, *, work: Work) -> Packing:
@@ -41,6 +44,8 @@ def solve(problem: Problem, *, work: Work) -> Packing:
         if left == 0 and len(best) <= bound.bins:
             return best.packing(problem, bound.bins, method, bound.proof)
     bound = best_of(bound, dual_feasible_bound(problem))
+    if left == 0:
+        best, method, bound = _snugly(problem, best, method, bound, meter, _FEW_FILLINGS)
     columns = len(problem.copies) <= _ROWS_FOR_COLUMNS and len(problem.capacities) <= _KINDS_FOR_COLUMNS
     if left or len(best) <= bound.bins or not columns:
         return best.packing(problem, bound.bins, method, bound.proof)
@@ -53,7 +58,21 @@ def solve(problem: Problem, *, work: Work) -> Packing:
     bound = best_of(bound, Bound(bins=ceil(proved - 1e-6), proof="configuration LP"))
     if len(best) > bound.bins:
         part.left += meter.left - given
+        best, method, bound = _snugly(problem, best, method, bound, part, _MANY_FILLINGS)
+    if len(best) > bound.bins:
         dived = dive(problem, master, part, best, bound.bins, work.seed)
         if len(dived) < len(best):
             best, method = dived, "dive into the configuration LP"
     return best.packing(problem, bound.bins, method, bound.proof)
+
+
+def _snugly(problem: Problem, best: Bins, method: str, bound: Bound, meter: Meter, most: int) -> tuple[Bins, str, Bound]:
+    """A packing that meets the bound, or a bound one higher, and so on, as far as listing that many fillings can tell."""
+    while problem.uniform and len(best) > bound.bins and not meter.spent:
+        snug = pack_snugly(problem, bound.bins, meter, most)
+        if snug.bins is not None:
+            return snug.bins, "cover by the fillings that are full enough", bound
+        if not snug.impossible:
+            break
+        bound = Bound(bins=bound.bins + 1, proof="no cover by the fillings that are full enough")
+    return best, method, bound

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controlplane.planning.packing import MalformedProblemError, Packing, Problem, Work, problem_of_items, solve
+from controlplane.planning.packing.meter import Meter
+from controlplane.planning.packing.snug import Snug, pack_snugly
 
 CAPACITY = 12
 
@@ -127,6 +129,35 @@ def test_triplets_that_fill_every_bin_to_the_brim_are_found(dimensions):
     assert_holds(problem, packing)
 
 
+def test_many_triplets_are_covered_by_the_fillings_that_are_full_enough():
+    problem, _ = problem_of_items(triplets(100, 3, 7), np.full((1, 3), 1000))
+    packing = solve(problem, work=Work(budget=10))
+    assert (packing.bins_used, packing.lower_bound) == (100, 100)
+    assert packing.method == "cover by the fillings that are full enough"
+    assert_holds(problem, packing)
+
+
+@settings(max_examples=100, deadline=None)
+@given(small_problems(), st.integers(1, 8))
+def test_a_snug_packing_is_found_just_where_there_is_one(problem, bins):
+    plain = Problem(sizes=problem.sizes, copies=problem.copies, capacities=problem.capacities)
+    snug = pack_snugly(plain, bins, Meter(left=10), 30_000)
+    assert snug.impossible == (bins < fewest(plain))
+    if snug.bins is not None:
+        packing = snug.bins.packing(plain, 1, "", "")
+        assert_holds(plain, packing)
+        assert packing.unplaced == 0
+        assert packing.bins_used <= bins
+    else:
+        assert snug.impossible
+
+
+def test_fillings_too_many_to_list_prove_nothing():
+    problem = Problem(sizes=np.array([[1]] * 12), copies=np.array([1] * 12), capacities=np.array([[10]]))
+    assert pack_snugly(problem, 2, Meter(left=10), 100) == Snug()
+    assert pack_snugly(problem, 1, Meter(left=10), 100) == Snug(impossible=True)
+
+
 def test_a_fleet_of_few_flavours_has_no_gap():
     flavours = np.array([[1, 2], [2, 4], [2, 8], [4, 8], [4, 16], [8, 16], [8, 64], [16, 32]])
     copies = np.array([4000, 3000, 2500, 1500, 1000, 700, 90, 310])
@@ -138,8 +169,9 @@ def test_a_fleet_of_few_flavours_has_no_gap():
 
 def test_the_bound_may_come_from_the_configuration_lp():
     problem = Problem(
-        sizes=np.array([[6, 6, 0], [6, 0, 6], [0, 6, 6]]), copies=np.array([4, 4, 4]), capacities=np.array([[10] * 3])
-    )
+        sizes=np.array([[6, 6, 0], [6, 0, 6], [0, 6, 6]]), copies=np.array([4, 4, 4]), capacities=np.array([[10] * 3]),
+        stock=np.array([12]),
+    )  # fmt: skip
     packing = solve(problem, work=Work(budget=1))
     assert_holds(problem, packing)
     assert (packing.bins_used, packing.lower_bound) == (12, 12)
