@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from controlplane.model.document import to_data
-from controlplane.model.estate import Estate, Host, LibvirtSource, Network, Server, Service, System, WantedMachine
+from controlplane.model.estate import ClassPool, Estate, Host, LibvirtSource, Network, Server, Service, System, WantedMachine
 from controlplane.model.needs import Cpu
 from controlplane.model.observed import HostObservation, Observation
 from controlplane.model.plan import Facts, Plan, PlannedImage, Scalar
@@ -156,6 +156,8 @@ def _asked_facts(asked: Server | WantedMachine, estate: Estate) -> Facts:
         "needs.iops": needs.iops,
         "needs.load": " ".join(map(str, estate.load_profiles[needs.load].percent)) if needs.load else "",
         "needs.cpu": _cpu_fact(needs.cpu),
+        "needs.licences": ", ".join(f"{product} for {estate.licences[product].sockets} sockets" for product in needs.licences),
+        "needs.disk_class": needs.disk_class,
         "needs.together": ", ".join(f"{domain} {name}" for domain, name in needs.together),
     }
     return {name: value for name, value in stated.items() if value}
@@ -212,8 +214,16 @@ def _offer_facts(host: Host) -> Facts:
         "offers.network_mbps": offers.network_mbps,
         "offers.iops": offers.iops,
         "offers.cpu": _cpu_fact(offers.cpu),
+        "offers.sockets": offers.sockets,
+        "pool.storage": host.storage,
+        **{f"pools.{pool.disk_class}": _pool_fact(pool) for pool in host.pools},
     }
     return {name: value for name, value in stated.items() if value}
+
+
+def _pool_fact(pool: ClassPool) -> str:
+    on = f" on {pool.storage}" if pool.storage else ""
+    return f"{pool.capacity_gib} GiB in {pool.name} at {pool.path}{on}"
 
 
 def _wanted(estate: Estate) -> frozenset[str]:
