@@ -45,7 +45,10 @@ def input_facts(
     facts |= {f"machine/{machine.id}": _machine_facts(machine, estate) for machine in estate.machines.values()}
     apart = apart_ministries(estate)
     facts |= {f"system/{system.id}": _system_facts(system, apart.get(system.ministry, ())) for system in estate.systems.values()}
-    facts |= {f"host/{host.id}": _host_facts(host, observation.hosts.get(host.id), estate) for host in estate.hosts.values()}
+    wanted = _wanted(estate)
+    facts |= {
+        f"host/{host.id}": _host_facts(host, observation.hosts.get(host.id), estate.id, wanted) for host in estate.hosts.values()
+    }
     facts |= {f"network/{network.id}": _network_facts(network) for network in estate.networks.values()}
     facts |= {f"image/{image.id}": _image_facts(image, estate.images[image.id].min_disk_gib) for image in images.values()}
     facts |= {
@@ -178,7 +181,7 @@ def _system_facts(system: System, apart_from: tuple[str, ...]) -> Facts:
     }
 
 
-def _host_facts(host: Host, seen: HostObservation | None, estate: Estate) -> Facts:
+def _host_facts(host: Host, seen: HostObservation | None, estate: str, wanted: frozenset[str]) -> Facts:
     facts: Facts = {
         "uri": host.uri,
         "site": host.site,
@@ -204,7 +207,7 @@ def _host_facts(host: Host, seen: HostObservation | None, estate: Estate) -> Fac
         "observed.virtualisation": seen.capacity.virtualisation,
         **({"observed.basis": seen.capacity.basis} if seen.capacity.basis else {}),
         **_size_facts("observed", physical_capacity(host, seen.capacity, seen.disk_free_gib)),
-        **_size_facts("foreign", foreign_use(estate.id, seen, seen.capacity, _wanted(estate))),
+        **_size_facts("foreign", foreign_use(estate, seen, seen.capacity, wanted)),
     }
 
 
