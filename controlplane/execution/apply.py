@@ -45,6 +45,7 @@ def apply_plan(plan: Plan, estate: Estate, store: Store, *, actor: str, watch: W
     """
     plan_digest = digest(plan)
     _refuse_believed(plan, plan_digest)
+    _refuse_classed(plan, plan_digest)
     with store.controller_lock(plan.estate, verb="apply"):
         before = observe_hosts(targets_of_plan(plan))
         _refuse_other_parent(plan, plan_digest, store.accepted_plan(plan.estate))
@@ -129,6 +130,17 @@ def exit_code_of(done: Convergence) -> ExitCode:
     if any(outcome.drift.action is Action.REFUSE for outcome in wrong):
         return ExitCode.REFUSED
     return ExitCode.PARTLY_FAILED if wrong else ExitCode.DONE
+
+
+def _refuse_classed(plan: Plan, plan_digest: str) -> None:
+    """Every disk that is made stands in its host's own pool so far: one that was to stand elsewhere is better not made."""
+    classed = [machine for machine in plan.machines if machine.disk_class]
+    if classed:
+        some = ", ".join(f"{machine.id} ({machine.disk_class})" for machine in classed[:5]) + (", …" if len(classed) > 5 else "")
+        raise RefusedError(
+            f"plan {plan_digest[:12]} wants disks of {len(classed)} machines in a pool for their class: {some}; apply makes disks in "
+            "the host's own pool only; nothing was changed; take `needs.disk_class` off what is to be made now, and plan again"
+        )
 
 
 def _refuse_believed(plan: Plan, plan_digest: str) -> None:

@@ -31,6 +31,7 @@ _SHARED: dict[str, type[schema.Strict]] = {
     "kasumi_networks": schema.NetworkEntry,
     "kasumi_images": schema.ImageEntry,
     "kasumi_load_profiles": schema.LoadProfileEntry,
+    "kasumi_licences": schema.LicenceEntry,
 }
 _HOME = {
     **dict.fromkeys(("kasumi_estate", "kasumi_policy", *_SHARED), "group_vars/all"),
@@ -83,6 +84,7 @@ class Entries:
     networks: list[Entry] = field(default_factory=list)
     images: list[Entry] = field(default_factory=list)
     load_profiles: list[Entry] = field(default_factory=list)
+    licences: list[Entry] = field(default_factory=list)
     ministries: list[Entry] = field(default_factory=list)
     systems: list[Entry] = field(default_factory=list)
     machines: list[Entry] = field(default_factory=list)

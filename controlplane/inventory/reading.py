@@ -14,6 +14,7 @@ from controlplane.inventory.entries import Entries, Entry, read_entries
 from controlplane.inventory.nodes import Place
 from controlplane.inventory.references import reference_findings
 from controlplane.inventory.schema import (
+    ClassPoolEntry,
     CpuEntry,
     HostEntry,
     LeaseEntry,
@@ -29,7 +30,7 @@ from controlplane.inventory.schema import (
 from controlplane.model import estate as words
 from controlplane.model.finding import Finding
 from controlplane.model.lease import Lease
-from controlplane.model.needs import Cpu, LoadProfile, Needs, Offers
+from controlplane.model.needs import Cpu, Licence, LoadProfile, Needs, Offers
 from controlplane.model.resources import Overcommit, Resources
 from controlplane.model.running import Policy, Running
 
@@ -164,6 +165,7 @@ def _estate(entries: Entries) -> words.Estate:
         tiers={e.id: words.Tier(id=e.id, **dict(e.model)) for e in entries.tiers},
         reservations={e.id: _reservation(e, e.model) for e in entries.reservations},
         policy=_policy(entries.policy[0].model) if entries.policy else _policy(PolicyEntry()),
+        licences={e.id: Licence(id=e.id, sockets=e.model.sockets) for e in entries.licences},
         load_profiles={e.id: LoadProfile(id=e.id, percent=tuple(e.model.percent)) for e in entries.load_profiles},
     )
 
@@ -298,8 +300,25 @@ def _host(entry: Entry, model: HostEntry) -> words.Host:
         networks=dict(model.networks),
         pool=words.StoragePool(name=model.pool.name, path=model.pool.path),
         maintenance=model.maintenance,
-        offers=Offers(network_mbps=model.offers.network_mbps, iops=model.offers.iops, cpu=_cpu(model.offers.cpu)),
+        offers=Offers(
+            network_mbps=model.offers.network_mbps,
+            iops=model.offers.iops,
+            cpu=_cpu(model.offers.cpu),
+            sockets=model.offers.sockets,
+        ),
         running=Running(**dict(model.running)),
+        storage=model.pool.storage or "",
+        pools=tuple(_class_pool(disk_class, pool) for disk_class, pool in sorted(model.pools.items())),
+    )
+
+
+def _class_pool(disk_class: str, pool: ClassPoolEntry) -> words.ClassPool:
+    return words.ClassPool(
+        disk_class=disk_class,
+        name=pool.name or f"kasumi-{disk_class}",
+        path=pool.path,
+        capacity_gib=pool.capacity,
+        storage=pool.storage or "",
     )
 
 
@@ -310,6 +329,8 @@ def _asked(needs: NeedsEntry) -> Needs:
         load=needs.load,
         cpu=_cpu(needs.cpu),
         together=tuple((domain, name) for domain, name in sorted(dict(needs.together).items()) if name),
+        licences=tuple(sorted(set(needs.licences))),
+        disk_class=needs.disk_class or "",
     )
 
 

@@ -17,7 +17,7 @@ _PRIVATE_URI = "test:"
 def reference_findings(entries: Entries, shown: str) -> Iterator[Finding]:
     """Every finding of this kind; nothing is said about fields that failed by themselves already."""
     yield from _estate(entries, shown)
-    shared = (entries.tiers, entries.sites, entries.networks, entries.images, entries.load_profiles)
+    shared = (entries.tiers, entries.sites, entries.networks, entries.images, entries.load_profiles, entries.licences)
     for kind in (*shared, entries.ministries, entries.systems):
         yield from _unique(kind)
     yield from _unique([*entries.hosts, *entries.servers, *entries.machines, *entries.reservations])
@@ -123,6 +123,23 @@ def _hosts(entries: Entries) -> Iterator[Finding]:
         ):
             if kept >= whole:
                 yield entry.finding(f"reserves all {what} for itself", "leave some for machines", "reserved", what)
+        yield from _pools(entry)
+
+
+def _pools(entry: Entry) -> Iterator[Finding]:
+    """Pools of one host are different ones, and a cloud has none of ours."""
+    if {"pool", "pools", "uri"} & entry.broken:
+        return
+    names, paths = {entry.model.pool.name: "pool"}, {entry.model.pool.path: "pool"}
+    for disk_class, pool in entry.model.pools.items():
+        here = ("pools", disk_class)
+        if is_cloud(entry.model.uri):
+            yield entry.finding("a cloud has no pools of ours", "remove it; a volume type belongs in its `uri`", *here)
+            continue
+        for what, value, known in (("name", pool.name or f"kasumi-{disk_class}", names), ("path", pool.path, paths)):
+            if value in known:
+                yield entry.finding(f"has the {what} of {known[value]}, {value}", f"give each pool a {what} of its own", *here)
+            known.setdefault(value, f"pools.{disk_class}")
 
 
 def _libvirt(entry: Entry, uri: str, *inner: str) -> Iterator[Finding]:
@@ -288,14 +305,24 @@ def _groups(entries: Entries) -> Iterator[Finding]:
 
 
 def _asked(entries: Entries) -> Iterator[Finding]:
-    """Load profiles that exist, and nothing that no host could ever offer."""
-    profiles = _ids(entries.load_profiles)
+    """Load profiles and licences that exist, and nothing that no host could ever offer."""
+    profiles, licences = _ids(entries.load_profiles), _ids(entries.licences)
     sound = [host.model.offers for host in entries.hosts if "offers" not in host.broken]
+    classes = {disk_class for host in entries.hosts for disk_class in host.model.pools}
     complete = len(sound) == len(entries.hosts) and bool(sound)
     for entry in [*entries.servers, *entries.machines, *entries.reservations]:
         needs = entry.model.needs
         if needs.load:
             yield from _resolves(entry, needs.load, "load profile", profiles, "needs", "load")
+        for at, licence in enumerate(needs.licences):
+            yield from _resolves(entry, licence, "licence", licences, "needs", "licences", at)
+        unknown = needs.disk_class and needs.disk_class not in classes and "needs" not in entry.broken
+        if unknown and not any("pools" in host.broken for host in entries.hosts):
+            remedy = suggestion(needs.disk_class, tuple(classes), "declare one in `pools` of a host, or leave the class out")
+            yield entry.finding(f"no host has a pool for disks of class {needs.disk_class!r}", remedy, "needs", "disk_class")
+        if needs.licences and complete and not any(offer.sockets for offer in sound):
+            what = "needs a licence by the socket, and no host states its sockets"
+            yield entry.finding(what, "state `offers: {sockets: …}` of hosts", "needs", "licences")
         for name, unit in (("network_mbps", "Mbit/s"), ("iops", "IOPS")) if complete and "needs" not in entry.broken else ():
             wanted, most = getattr(needs, name), max(getattr(offer, name) for offer in sound)
             if wanted > most:

@@ -147,6 +147,7 @@ class Strict(BaseModel):
         "confirmed_on": date(1970, 1, 1),
         "until": date(1970, 1, 1),
         "percent": [100] * 24,
+        "sockets": 1,
     }
 
 
@@ -191,6 +192,8 @@ class NeedsEntry(Strict):
     load: str = ""
     cpu: CpuEntry = CpuEntry()
     together: TogetherEntry = TogetherEntry()
+    licences: list[Id] = []
+    disk_class: Id | None = None
 
 
 class OffersEntry(Strict):
@@ -199,6 +202,13 @@ class OffersEntry(Strict):
     network_mbps: Amount = 0
     iops: Amount = 0
     cpu: CpuEntry = CpuEntry()
+    sockets: Annotated[int, Field(ge=0, le=64)] = 0
+
+
+class LicenceEntry(Strict):
+    """One of `kasumi_licences`: a product, and for how many sockets it is licensed."""
+
+    sockets: Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class RunningEntry(Strict):
@@ -294,6 +304,18 @@ class PoolEntry(Strict):
 
     name: Id = "kasumi"
     path: AbsolutePath = "/var/lib/libvirt/kasumi"
+    storage: Id | None = None
+
+
+class ClassPoolEntry(Strict):
+    """A pool for disks of one class."""
+
+    stand_ins: ClassVar[dict[str, Any]] = Strict.stand_ins | {"capacity": "1024TiB", "path": "/-"}
+
+    name: Id | None = None
+    path: AbsolutePath
+    capacity: Gib
+    storage: Id | None = None
 
 
 class HostEntry(Strict):
@@ -311,6 +333,7 @@ class HostEntry(Strict):
     confidentiality: Annotated[list[Grade], Field(min_length=1)]
     networks: dict[str, str]
     pool: PoolEntry = PoolEntry()
+    pools: dict[Id, ClassPoolEntry] = {}
     maintenance: bool = False
     offers: OffersEntry = OffersEntry()
     running: RunningEntry = RunningEntry()

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from controlplane.model.facts import Value
 from controlplane.model.lease import Lease
-from controlplane.model.needs import LoadProfile, Needs, Offers
+from controlplane.model.needs import Licence, LoadProfile, Needs, Offers
 from controlplane.model.resources import Overcommit, Resources
 from controlplane.model.running import Policy, Running
 
@@ -29,7 +29,7 @@ class Ministry:
     """A tenant. `cost_centre` may be empty; `contact` is a role or an address, never a password.
 
     `change_windows` hold for its systems that declare none; see `model.window` for the grammar. `apart_from`: ministries with
-    whose machines its own may share neither host nor network; it holds both ways.
+    whose machines its own may share neither host, network nor storage; it holds both ways.
     """
 
     id: str
@@ -241,11 +241,23 @@ class StoragePool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClassPool:
+    """A pool for disks of one class, beside the host's own pool. `storage` as that of a host."""
+
+    disk_class: str
+    name: str
+    path: str
+    capacity_gib: int
+    storage: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
     """A shared hypervisor. `capacity` caps what the host reports; `reserved` is kept for the host itself.
 
     `confidentiality`: grades it may hold. `networks`: network id to the existing bridge that carries it there, or to
-    "" for an isolated bridge that libvirt makes.
+    "" for an isolated bridge that libvirt makes. `storage`: the system that its pool stands on, where hosts share one; empty: its
+    own disks. `pools`: those for disks that ask for a class, at most one of each; other disks stand in `pool`.
     """
 
     id: str
@@ -262,6 +274,16 @@ class Host:
     maintenance: bool = False
     offers: Offers = Offers()
     running: Running = Running()
+    storage: str = ""
+    pools: tuple[ClassPool, ...] = ()
+
+    def pool_gib(self, disk_class: str) -> int:
+        """Size of its pool of a class; 0 when it has none."""
+        return next((pool.capacity_gib for pool in self.pools if pool.disk_class == disk_class), 0)
+
+    def storage_of(self, disk_class: str) -> str:
+        """The shared system that disks of a class (empty: of none) stand on here, or empty."""
+        return next((pool.storage for pool in self.pools if pool.disk_class == disk_class), "" if disk_class else self.storage)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -334,4 +356,5 @@ class Estate:
     tiers: dict[str, Tier] = field(hash=False)
     load_profiles: dict[str, LoadProfile] = field(default_factory=dict, hash=False)
     reservations: dict[str, Reservation] = field(default_factory=dict, hash=False)
+    licences: dict[str, Licence] = field(default_factory=dict, hash=False)
     policy: Policy = Policy()

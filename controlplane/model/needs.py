@@ -25,6 +25,7 @@ class Needs:
 
     `load`: name of a load profile; without one all its vCPUs count at every hour.
     `together`: failure domain and name of a group of its system; machines of one name share that domain.
+    `licences`: products that are licensed by the socket. `disk_class`: class of the pool for its disk, empty: the host's own pool.
     """
 
     network_mbps: int = 0
@@ -32,6 +33,8 @@ class Needs:
     load: str = ""
     cpu: Cpu = Cpu()
     together: tuple[tuple[str, str], ...] = ()
+    licences: tuple[str, ...] = ()
+    disk_class: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,15 @@ class Offers:
     network_mbps: int = 0
     iops: int = 0
     cpu: Cpu = Cpu()
+    sockets: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Licence:
+    """A product that is licensed by the socket: on hosts of at most so many in all its machines may run."""
+
+    id: str
+    sockets: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

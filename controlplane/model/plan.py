@@ -5,7 +5,7 @@ the same inputs give the same bytes. `inputs` are the facts it rests on, entity 
 which facts moved; `derived_from` of each machine names the entities whose change touches it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from controlplane.model.estate import Disposition, LibvirtSource, Service, StoragePool
@@ -69,6 +69,13 @@ class PlannedMachine:
     order: int
     reasons: tuple[str, ...]
     derived_from: tuple[str, ...]
+    disk_class: str = field(default="", metadata={"left_out_when_empty": True})
+    """Class of the pool that its disk is to stand in; empty: the host's own pool."""
+
+    @property
+    def in_own_pool(self) -> Resources:
+        """What it takes of its host, of disk only what stands in the host's own pool."""
+        return replace(self.size, disk_gib=0) if self.disk_class else self.size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -164,10 +164,15 @@ def _planned_hosts(
     after: dict[str, list[Resources]] = {room.host.id: [] for room in rooms}
     for _, known in sorted(existing.items()):
         if known.in_place:
-            before[known.host].append(known.size)
+            before[known.host].append(_in_own_pool(known))
     for machine in machines:
-        after[machine.host].append(machine.size)
+        after[machine.host].append(machine.in_own_pool)
     return tuple(_planned_host(room, total(before[room.host.id]), total(after[room.host.id])) for room in rooms)
+
+
+def _in_own_pool(known: Existing) -> Resources:
+    classed = known.previous is not None and known.previous.disk_class
+    return replace(known.size, disk_gib=0) if classed else known.size
 
 
 def _planned_host(room: HostRoom, before: Resources, after: Resources) -> PlannedHost:

@@ -1,7 +1,9 @@
 """What each host may promise: physical capacity seen through reservation and overcommit, and what is taken already."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import floor
 
 from controlplane.model.estate import Estate, Host
 from controlplane.model.observed import HostCapacity, HostObservation, Observation, ObservedMachine
@@ -26,6 +28,8 @@ class HostRoom:
     foreign: Resources
     leaving: Resources
     leaving_machines: tuple[str, ...]
+    leaving_classed: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """GiB that leaving machines hold in pools for a class of disks."""
     others_by_name: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Name to uuid of every machine there that is not of this plan; two machines of one name cannot be on a host."""
 
@@ -38,6 +42,14 @@ class HostRoom:
     def room(self) -> Resources:
         """What is left for machines of this plan. A leaving machine holds its room until it is really gone."""
         return self.promised - self.foreign - self.leaving
+
+    def promised_pool(self, disk_class: str) -> int:
+        """GiB that its pool for a class of disks may promise, as declared: nobody looks into it."""
+        return floor(self.host.pool_gib(disk_class) * self.host.overcommit.disk)
+
+    def leaving_in_pool(self, disk_class: str) -> int:
+        """GiB that leaving machines hold there."""
+        return self.leaving_classed.get(disk_class, 0)
 
 
 def physical_capacity(host: Host, seen: HostCapacity, disk_free_gib: int | None) -> Resources:
@@ -96,6 +108,7 @@ def _room(host: Host, estate: Estate, observation: Observation, parent: Plan | N
         promised=promised_capacity(host, physical),
         foreign=foreign_use(estate.id, seen, seen.capacity, staying),
         leaving=total([_size_of(machine, parent) for machine in leaving]),
+        leaving_classed=_classed(leaving, parent),
         leaving_machines=tuple(sorted(machine.mark.machine for machine in leaving if machine.mark is not None)),
         others_by_name={machine.name: machine.uuid for machine in seen.machines if machine.uuid not in staying},
     )
@@ -119,5 +132,15 @@ def _leaving(estate: str, seen: HostObservation, staying: frozenset[str]) -> lis
 
 def _size_of(machine: ObservedMachine, parent: Plan | None) -> Resources:
     """As observed; the disk, which observation does not tell per machine, as the accepted plan says."""
-    disks = {planned.uuid: planned.size.disk_gib for planned in parent.machines} if parent is not None else {}
+    disks = {planned.uuid: planned.in_own_pool.disk_gib for planned in parent.machines} if parent is not None else {}
     return Resources(vcpus=machine.vcpus, memory_mib=machine.memory_mib, disk_gib=disks.get(machine.uuid, 0))
+
+
+def _classed(machines: Sequence[ObservedMachine], parent: Plan | None) -> dict[str, int]:
+    """GiB of disks of a class, as the accepted plan has them."""
+    leaving = {machine.uuid for machine in machines}
+    found: Counter[str] = Counter()
+    for planned in parent.machines if parent is not None and leaving else ():
+        if planned.uuid in leaving and planned.disk_class:
+            found[planned.disk_class] += planned.size.disk_gib
+    return dict(found)

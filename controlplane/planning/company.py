@@ -1,4 +1,4 @@
-"""Which machines may share what: replicas apart, groups together in a failure domain, ministries that share no host."""
+"""Which machines of a system may share what: replicas apart, groups together in a failure domain."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,6 +11,7 @@ from controlplane.planning.demand import Draft
 from controlplane.planning.objections import Objection, Rule
 
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 Group = tuple[str, str]
 """System and name: two systems may use the same name."""
 
@@ -25,12 +26,6 @@ class Company:
         self.replicas: dict[Group, dict[str, int]] = {}
         """Replica group to its machines and their hosts."""
         self._together: dict[tuple[str, str, str], dict[str, int]] = {}
-        ministries = sorted(
-            {ministry for draft in drafts if draft.apart_from for ministry in (draft.ministry, *draft.apart_from)}
-        )
-        self._columns = {ministry: column for column, ministry in enumerate(ministries)}
-        self.present = np.zeros((len(self._hosts), len(ministries)), dtype=np.int64)
-        """Machines on each host of each ministry that keeps apart from some."""
 
     def add(self, draft: Draft, host: int) -> None:
         """The machine now stands on the host."""
@@ -39,8 +34,6 @@ class Company:
             self.replicas.setdefault(group, {})[draft.id] = host
         for key in _circles(draft):
             self._together.setdefault(key, {})[draft.id] = host
-        if draft.apart_from:
-            self.present[host, self._columns[draft.ministry]] += 1
 
     def subtract(self, draft: Draft, host: int) -> None:
         """The machine no longer stands there."""
@@ -49,12 +42,6 @@ class Company:
             del self.replicas[group][draft.id]
         for key in _circles(draft):
             del self._together[key][draft.id]
-        if draft.apart_from:
-            self.present[host, self._columns[draft.ministry]] -= 1
-
-    def avoided(self, draft: Draft) -> Ints:
-        """The columns of `present` with whom the machine shares no host."""
-        return np.array([self._columns[ministry] for ministry in draft.apart_from], dtype=np.int64)
 
     def open_to(self, draft: Draft, hosts: Ints) -> Ints:
         """Those of the hosts where the company of the machine is right."""
@@ -68,8 +55,6 @@ class Company:
             if companions:
                 codes = self._domains[key[0]]
                 hosts = hosts[codes[hosts] == codes[companions[0]]]
-        if draft.apart_from:
-            hosts = hosts[~self.present[np.ix_(hosts, self.avoided(draft))].any(axis=1)]
         return hosts
 
     def objections(self, draft: Draft, host: int) -> Iterator[Objection]:
@@ -84,11 +69,6 @@ class Company:
                     text = f"{name} is kept together in one {domain}, and {other} of it is on {self._hosts[there].id}"
                     yield Objection(rule=Rule.TOGETHER, text=text)
                     break
-        if draft.apart_from:
-            names = [ministry for ministry in draft.apart_from if self.present[host, self._columns[ministry]]]
-            if names:
-                text = f"holds machines of {', '.join(names)}, with whom {draft.ministry} shares no host"
-                yield Objection(rule=Rule.APART, text=text)
 
     def _replicas(self, draft: Draft, group: Group, host: Host) -> Iterator[Objection]:
         over = draft.tier.spread_over

@@ -20,8 +20,8 @@ from controlplane.planning.objections import Rule
 _ANY = "(any)"
 _ANY_GRADE = 0
 _GIVEN_UP_FIRST = (
-    Rule.NAME, Rule.CLOSED, Rule.LOSS, Rule.SPREAD, Rule.TOGETHER, Rule.APART, Rule.NETWORK, Rule.ZONE, Rule.CPU, Rule.PIN,
-    Rule.CAPACITY,
+    Rule.NAME, Rule.CLOSED, Rule.LOSS, Rule.SPREAD, Rule.TOGETHER, Rule.APART, Rule.LICENCE, Rule.NETWORK, Rule.ZONE, Rule.CPU,
+    Rule.PIN, Rule.CAPACITY,
 )  # fmt: skip
 """Deletion tries rules in this order, so what is left speaks of room before it speaks of names."""
 _STEPS = 4_000
@@ -137,6 +137,7 @@ def rules_of(case: Case, draft: Draft) -> list[_Key]:
     said += [Rule.CPU] if draft.needs.cpu != Cpu() else []
     said += [Rule.TOGETHER] if draft.needs.together else []
     said += [Rule.APART] if draft.apart_from else []
+    said += [Rule.LICENCE] if draft.licences else []
     said += [Rule.LOSS] if draft.tier.host_failures else []
     said += [Rule.NAME] if any(machine in room.others_by_name for room in case.rooms) else []
     return [(rule, machine) for rule in said]
@@ -170,7 +171,9 @@ def _loosened(draft: Draft, kept: set[_Key]) -> Draft:
             iops=draft.needs.iops if holds(Rule.CAPACITY) else 0,
             cpu=draft.needs.cpu if holds(Rule.CPU) else Cpu(),
             together=draft.needs.together if holds(Rule.TOGETHER) else (),
+            disk_class=draft.needs.disk_class if holds(Rule.CAPACITY) else "",
         ),
+        licences=draft.licences if holds(Rule.LICENCE) else (),
         apart_from=draft.apart_from if holds(Rule.APART) else (),
         only_on=draft.only_on if holds(Rule.PIN) else (),
         not_on=draft.not_on if holds(Rule.PIN) else (),
@@ -237,23 +240,31 @@ def _text(rule: Rule, subject: str, case: Case) -> str:
     kind = tier.survives.replace("_", " ")
     lost = f"one {kind}" if tier.host_failures == 1 else f"{tier.host_failures} {kind}s"
     words = {
-        Rule.CAPACITY: f"needs {size.vcpus} vCPU, {size.memory_mib} MiB, {size.disk_gib} GiB{_more(draft.needs)}",
+        Rule.CAPACITY: f"needs {size.vcpus} vCPU, {size.memory_mib} MiB, {size.disk_gib} GiB{_more(draft)}",
         Rule.ZONE: f"needs a host of grade {draft.confidentiality}",
         Rule.NETWORK: f"needs a host that carries network {draft.network} for {draft.ministry} at grade {draft.confidentiality}",
         Rule.PIN: _pins(draft),
         Rule.SPREAD: f"stands apart from the other replicas of {draft.replica_group} by {tier.spread_over}",
         Rule.CPU: f"needs a processor of {_cpu(draft.needs.cpu)}",
         Rule.TOGETHER: f"stands in one {' and one '.join(f'{domain} with {name}' for domain, name in draft.needs.together)}",
-        Rule.APART: f"shares no host with {', '.join(draft.apart_from)}, from whom {draft.ministry} is kept apart",
+        Rule.LICENCE: "needs " + " and ".join(f"one of {n} sockets licensed for {name}" for name, n in draft.licences),
+        Rule.APART: f"shares no host and no storage with {', '.join(draft.apart_from)}, from whom {draft.ministry} is kept apart",
         Rule.LOSS: f"must fit elsewhere after the loss of any {lost}, as tier {tier.id} asks",
         Rule.NAME: "may not share a host with another machine of its name",
     }
     return words[rule]
 
 
-def _more(needs: Needs) -> str:
+def _more(draft: Draft) -> str:
+    needs = draft.needs
     amounts = ((needs.network_mbps, "Mbit/s"), (needs.iops, "IOPS"))
-    return "".join(f", {amount} {unit}" for amount, unit in amounts if amount)
+    asked = "".join(f", {amount} {unit}" for amount, unit in amounts if amount)
+    in_class = f" of class {needs.disk_class}" if needs.disk_class else ""
+    return f"{in_class}{asked}{_hours(draft.load)}"
+
+
+def _hours(load: Sequence[int]) -> str:
+    return f", between {min(load)} and {max(load)} % of its vCPUs by the hour" if load else ""
 
 
 def _cpu(cpu: Cpu) -> str:

@@ -1,8 +1,9 @@
 """The one place that says where a machine may stand, asked of the plan so far and never of the world.
 
 A machine may stand on a host when all of these hold: host and machine are of one zone (`zones`); no other machine of its name is
-there; whatever is counted (`dimensions`) fits in what the host may promise; its company is right (`company`); and after every loss
-that a tier must survive, the machines of that tier can still be re-placed on the rest (`losses`).
+there; whatever is counted (`dimensions`) fits in what the host may promise; its company is right (`company`, `apart`); its products are
+licensed there (`licensing`); and after every loss that a tier must survive, the machines of that tier can still be re-placed on the
+rest (`losses`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controlplane.model.estate import Host, Network
+from controlplane.planning.apart import Apart
 from controlplane.planning.capacity import HostRoom
-from controlplane.planning.company import Company, Ints
+from controlplane.planning.company import Company, Flags, Ints
 from controlplane.planning.demand import Draft
 from controlplane.planning.dimensions import Amount, dimensions_of
-from controlplane.planning.losses import Flags, Losses, Stand, amount_of, share_left
+from controlplane.planning.licensing import Licensing
+from controlplane.planning.losses import Losses, Stand, amount_of, share_left
 from controlplane.planning.objections import Objection, Rule
 from controlplane.planning.zones import (
     Zone,
@@ -67,6 +70,8 @@ class PlanSoFar:
         free = np.asfortranarray(free)  # whole dimensions are compared far more often than whole hosts
         sizes = {draft.id: self.dimensions.size(draft) for draft in drafts}
         self._company = Company(rooms, drafts)
+        self._apart = Apart(rooms, drafts)
+        self._licensing = Licensing(rooms, drafts)
         self._stand = Stand(
             free=free,
             capacity=capacity,
@@ -76,6 +81,8 @@ class PlanSoFar:
             shares={name: max([part / whole for part, whole in zip(size, most, strict=True)]) for name, size in sizes.items()},
             on=self._on,
             company=self._company,
+            apart=self._apart,
+            licensing=self._licensing,
         )
         self._losses = Losses(rooms, drafts, self._stand)
 
@@ -104,9 +111,18 @@ class PlanSoFar:
 
     def open_to(self, draft: Draft) -> Ints:
         """Numbers of the hosts where nothing but a loss may object: eligible, with room, in the right company, without namesakes."""
-        found = self._company.open_to(draft, np.flatnonzero(self._stand.fitting(draft.id)))
+        fits = self._stand.fitting(draft.id)
+        if draft.apart_from:
+            fits &= self._apart.open_to(draft)
+        if draft.licences:
+            fits &= self._licensing.open_to(draft)
+        found = self._company.open_to(draft, np.flatnonzero(fits))
         namesakes = self._namesakes.get(draft.id)
         return found[~np.isin(found, namesakes)] if namesakes else found
+
+    def counting(self, draft: Draft) -> Flags:
+        """For each host by number whether it counts already for the licences that the machine needs."""
+        return self._licensing.counting(draft)
 
     def free_shares(self, hosts: Ints) -> NDArray[np.float64]:
         """What is free of each dimension as a share of what the hosts may promise; 0 where that is nothing."""
@@ -236,7 +252,11 @@ class PlanSoFar:
         host = self._where[draft.id]
         room = self._rooms[host]
         zone = zone_objections(draft, room, self._networks)
-        return (*closed_objections(room), *zone, *self._company.objections(draft, self._numbers[host]))
+        return (*closed_objections(room), *zone, *self._neighbours(draft, self._numbers[host]))
+
+    def overused_licences(self) -> Iterator[str]:
+        """What is wrong with licensed products that run on more sockets than are owned."""
+        return self._licensing.overused()
 
     def overfull(self, host_id: str) -> tuple[str, ...]:
         """The dimensions in which more stands on a host than it may promise."""
@@ -259,7 +279,14 @@ class PlanSoFar:
             yield Objection(rule=Rule.NAME, text=f"has another machine named {draft.id} (uuid {namesake})")
         if room.answers:
             yield from self._capacity_objections(draft, host_id)
-        yield from self._company.objections(draft, self._numbers[host_id])
+        yield from self._neighbours(draft, self._numbers[host_id])
+
+    def _neighbours(self, draft: Draft, host: int) -> Iterator[Objection]:
+        yield from self._company.objections(draft, host)
+        if draft.apart_from:
+            yield from self._apart.objections(draft, host)
+        if draft.licences:
+            yield from self._licensing.objections(draft, host)
 
     def _capacity_objections(self, draft: Draft, host_id: str) -> Iterator[Objection]:
         free, size = self.free(host_id), self._stand.sizes[draft.id]
@@ -292,6 +319,7 @@ class PlanSoFar:
         self._on[number][draft.id] = None
         self._in_use[number] = True
         self._company.add(draft, number)
+        self._meet(draft, number, 1)
         self._stand.change(number, self._stand.sizes[draft.id], -1)
         self._changes.append((draft, host_id, True))
 
@@ -301,5 +329,12 @@ class PlanSoFar:
         del self._on[number][draft.id]
         self._in_use[number] = bool(self._on[number])
         self._company.subtract(draft, number)
+        self._meet(draft, number, -1)
         self._stand.change(number, self._stand.sizes[draft.id], 1)
         self._changes.append((draft, host_id, False))
+
+    def _meet(self, draft: Draft, host: int, sign: int) -> None:
+        if draft.apart_from:
+            self._apart.change(draft, host, sign)
+        if draft.licences:
+            self._licensing.change(draft, host, sign)

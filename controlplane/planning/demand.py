@@ -49,7 +49,9 @@ class Draft:
     load: tuple[int, ...] = ()
     """Per cents of its load profile; empty: all its vCPUs count at every hour."""
     apart_from: tuple[str, ...] = ()
-    """Ministries with whose machines it shares no host."""
+    """Ministries with whose machines it shares no host and no storage."""
+    licences: tuple[tuple[str, int], ...] = ()
+    """Products it needs a licence of, each with the sockets it is licensed for."""
     roles: tuple[str, ...] = ()
     services: tuple[Service, ...] = ()
     variables: dict[str, object] = field(default_factory=dict, hash=False)
@@ -152,6 +154,7 @@ def _reserved(reservation: Reservation, estate: Estate) -> Iterator[Draft]:
             tier=estate.tiers[system.tier],
             needs=reservation.needs,
             load=_load(reservation.needs, estate),
+            licences=_licences(reservation.needs, estate),
         )
 
 
@@ -176,6 +179,7 @@ def _from_wanted(wanted: WantedMachine, estate: Estate) -> Draft:
         not_on=wanted.not_on,
         needs=wanted.needs,
         load=_load(wanted.needs, estate),
+        licences=_licences(wanted.needs, estate),
         roles=wanted.roles,
         services=wanted.services,
         variables=wanted.variables,
@@ -216,6 +220,7 @@ def _from_server(server: Server, estate: Estate, system: System) -> tuple[Draft 
         not_on=server.not_on,
         needs=server.needs,
         load=_load(server.needs, estate),
+        licences=_licences(server.needs, estate),
         roles=server.roles,
         services=server.services,
         variables=server.variables,
@@ -225,6 +230,10 @@ def _from_server(server: Server, estate: Estate, system: System) -> tuple[Draft 
 
 def _load(needs: Needs, estate: Estate) -> tuple[int, ...]:
     return estate.load_profiles[needs.load].percent if needs.load else ()
+
+
+def _licences(needs: Needs, estate: Estate) -> tuple[tuple[str, int], ...]:
+    return tuple((product, estate.licences[product].sockets) for product in needs.licences)
 
 
 def apart_ministries(estate: Estate) -> dict[str, tuple[str, ...]]:

@@ -1,5 +1,5 @@
-"""What is counted on a host: vCPU, memory and disk; network and IOPS where a machine asks for them; vCPU by hours where one has
-a load profile.
+"""What is counted on a host: vCPU, memory and disk; network, IOPS and disks of a class where a machine asks for them; vCPU by hours
+where one has a load profile.
 
 With load profiles a machine counts at each hour with the share of its vCPUs that it is expected to use then, and one without at
 every hour in full. Of 24 or 168 hours only those are counted that can bind: an hour in which every profile is at most what it
@@ -38,18 +38,25 @@ class Dimension:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dimensions:
-    """What is counted for some machines, in a fixed order: hours of vCPU, memory, disk, network, IOPS."""
+    """What is counted for some machines, in a fixed order: hours of vCPU, memory, disk, network, IOPS, disks by class."""
 
     all: tuple[Dimension, ...]
     hours: tuple[int, ...]
     """Hours of which vCPUs are counted; empty when no machine has a load profile."""
     network: bool
     iops: bool
+    disk_classes: tuple[str, ...] = ()
+    """Classes that disks ask for; each has a pool of its own on a host, and other disks stand in the host's own pool."""
 
     def size(self, draft: Draft) -> Amount:
         """What a machine takes."""
         size, needs = draft.size, draft.needs
-        rest = (size.memory_mib, size.disk_gib, *self._asked(needs.network_mbps, needs.iops))
+        rest = (
+            size.memory_mib,
+            0 if needs.disk_class else size.disk_gib,
+            *self._asked(needs.network_mbps, needs.iops),
+            *(size.disk_gib if needs.disk_class == each else 0 for each in self.disk_classes),
+        )
         if not self.hours:
             return (size.vcpus, *rest)
         return (*(size.vcpus * percent_at(draft.load, hour) for hour in self.hours), *rest)
@@ -57,17 +64,19 @@ class Dimensions:
     def promised(self, room: HostRoom) -> Amount:
         """What a host may promise in all."""
         most, offers = room.promised, room.host.offers
-        return (*self._vcpus(most.vcpus), most.memory_mib, most.disk_gib, *self._asked(offers.network_mbps, offers.iops))
+        rest = (most.memory_mib, most.disk_gib, *self._asked(offers.network_mbps, offers.iops))
+        return (*self._vcpus(most.vcpus), *rest, *map(room.promised_pool, self.disk_classes))
 
     def foreign(self, room: HostRoom) -> Amount:
-        """What machines hold that are not ours. Their network and IOPS are not seen and not counted."""
+        """What machines hold that are not ours. Their network, IOPS and disks of a class are not seen and not counted."""
         held = room.foreign
-        return (*self._vcpus(held.vcpus), held.memory_mib, held.disk_gib, *self._asked(0, 0))
+        return (*self._vcpus(held.vcpus), held.memory_mib, held.disk_gib, *self._asked(0, 0), *(0 for _ in self.disk_classes))
 
     def free(self, room: HostRoom) -> Amount:
         """What is left for machines of the plan."""
         left, offers = room.room, room.host.offers
-        return (*self._vcpus(left.vcpus), left.memory_mib, left.disk_gib, *self._asked(offers.network_mbps, offers.iops))
+        pools = (room.promised_pool(each) - room.leaving_in_pool(each) for each in self.disk_classes)
+        return (*self._vcpus(left.vcpus), left.memory_mib, left.disk_gib, *self._asked(offers.network_mbps, offers.iops), *pools)
 
     def _vcpus(self, vcpus: int) -> Amount:
         return (vcpus * _FULL,) * len(self.hours) if self.hours else (vcpus,)
@@ -84,7 +93,9 @@ def dimensions_of(drafts: Sequence[Draft]) -> Dimensions:
     rest = [Dimension(name="memory", unit=" MiB"), Dimension(name="disk", unit=" GiB")]
     rest += [Dimension(name="network", unit=" Mbit/s")] if network else []
     rest += [Dimension(name="storage", unit=" IOPS")] if iops else []
-    return Dimensions(all=(*vcpus, *rest), hours=hours, network=network, iops=iops)
+    classes = tuple(sorted({draft.needs.disk_class for draft in drafts if draft.needs.disk_class}))
+    rest += [Dimension(name=f"disk of class {each}", unit=" GiB") for each in classes]
+    return Dimensions(all=(*vcpus, *rest), hours=hours, network=network, iops=iops, disk_classes=classes)
 
 
 def percent_at(load: Sequence[int], hour: int) -> int:

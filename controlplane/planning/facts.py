@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from controlplane.model.document import to_data
-from controlplane.model.estate import Estate, Host, LibvirtSource, Network, Server, Service, System, WantedMachine
+from controlplane.model.estate import ClassPool, Estate, Host, LibvirtSource, Network, Server, Service, System, WantedMachine
 from controlplane.model.needs import Cpu
 from controlplane.model.observed import HostObservation, Observation
 from controlplane.model.plan import Facts, Plan, PlannedImage, Scalar
@@ -45,7 +45,10 @@ def input_facts(
     facts |= {f"machine/{machine.id}": _machine_facts(machine, estate) for machine in estate.machines.values()}
     apart = apart_ministries(estate)
     facts |= {f"system/{system.id}": _system_facts(system, apart.get(system.ministry, ())) for system in estate.systems.values()}
-    facts |= {f"host/{host.id}": _host_facts(host, observation.hosts.get(host.id), estate) for host in estate.hosts.values()}
+    wanted = _wanted(estate)
+    facts |= {
+        f"host/{host.id}": _host_facts(host, observation.hosts.get(host.id), estate.id, wanted) for host in estate.hosts.values()
+    }
     facts |= {f"network/{network.id}": _network_facts(network) for network in estate.networks.values()}
     facts |= {f"image/{image.id}": _image_facts(image, estate.images[image.id].min_disk_gib) for image in images.values()}
     facts |= {
@@ -156,6 +159,8 @@ def _asked_facts(asked: Server | WantedMachine, estate: Estate) -> Facts:
         "needs.iops": needs.iops,
         "needs.load": " ".join(map(str, estate.load_profiles[needs.load].percent)) if needs.load else "",
         "needs.cpu": _cpu_fact(needs.cpu),
+        "needs.licences": ", ".join(f"{product} for {estate.licences[product].sockets} sockets" for product in needs.licences),
+        "needs.disk_class": needs.disk_class,
         "needs.together": ", ".join(f"{domain} {name}" for domain, name in needs.together),
     }
     return {name: value for name, value in stated.items() if value}
@@ -176,7 +181,7 @@ def _system_facts(system: System, apart_from: tuple[str, ...]) -> Facts:
     }
 
 
-def _host_facts(host: Host, seen: HostObservation | None, estate: Estate) -> Facts:
+def _host_facts(host: Host, seen: HostObservation | None, estate: str, wanted: frozenset[str]) -> Facts:
     facts: Facts = {
         "uri": host.uri,
         "site": host.site,
@@ -202,7 +207,7 @@ def _host_facts(host: Host, seen: HostObservation | None, estate: Estate) -> Fac
         "observed.virtualisation": seen.capacity.virtualisation,
         **({"observed.basis": seen.capacity.basis} if seen.capacity.basis else {}),
         **_size_facts("observed", physical_capacity(host, seen.capacity, seen.disk_free_gib)),
-        **_size_facts("foreign", foreign_use(estate.id, seen, seen.capacity, _wanted(estate))),
+        **_size_facts("foreign", foreign_use(estate, seen, seen.capacity, wanted)),
     }
 
 
@@ -212,8 +217,16 @@ def _offer_facts(host: Host) -> Facts:
         "offers.network_mbps": offers.network_mbps,
         "offers.iops": offers.iops,
         "offers.cpu": _cpu_fact(offers.cpu),
+        "offers.sockets": offers.sockets,
+        "pool.storage": host.storage,
+        **{f"pools.{pool.disk_class}": _pool_fact(pool) for pool in host.pools},
     }
     return {name: value for name, value in stated.items() if value}
+
+
+def _pool_fact(pool: ClassPool) -> str:
+    on = f" on {pool.storage}" if pool.storage else ""
+    return f"{pool.capacity_gib} GiB in {pool.name} at {pool.path}{on}"
 
 
 def _wanted(estate: Estate) -> frozenset[str]:

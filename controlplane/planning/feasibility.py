@@ -17,6 +17,9 @@ from controlplane.planning.demand import Draft
 from controlplane.planning.dimensions import Amount
 from controlplane.planning.placement import place
 
+_ROUNDING = 1e-6
+"""Less than any machine takes, and more than sums of parts are wrong by."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
@@ -66,11 +69,11 @@ class _Search:
         return so_far
 
     def impossible(self) -> bool:
-        """A bound that no placement can meet: a machine without host, more than there is room, more replicas than domains."""
+        """A bound that no placement can meet: a machine without host, more than there is room or licensed, more replicas than domains."""
         for draft in self._case.drafts:
             if not any(_fits(self._size[draft.id], self._free[host]) for host in self._allowed[draft.id]):
                 return True
-        return self._overfull() or self._too_many_replicas()
+        return self._overfull() or self._too_many_replicas() or self._too_few_sockets()
 
     def _overfull(self) -> bool:
         for hosts in {self._allowed[draft.id] for draft in self._case.drafts}:
@@ -102,6 +105,25 @@ class _Search:
                     return True
         return False
 
+    def _too_few_sockets(self) -> bool:
+        """What needs a licence is more than the best hosts of so many sockets hold, were parts of hosts to be had."""
+        for product, owned in sorted({pair for draft in self._case.drafts for pair in draft.licences}):
+            needing = [draft for draft in self._case.drafts if (product, owned) in draft.licences]
+            hosts = sorted({host for draft in needing for host in self._allowed[draft.id] if self._sockets(host)})
+            counting = {host for draft, host in self._case.standing if (product, owned) in draft.licences}
+            standing = sum(map(self._sockets, counting))
+            for i in range(self._counted):
+                wanted, left = float(sum(self._size[draft.id][i] for draft in needing)), float(max(owned, standing))
+                for host in sorted(hosts, key=lambda host: -max(0, self._free[host][i]) / self._sockets(host)):
+                    part = min(1.0, left / self._sockets(host))
+                    wanted, left = wanted - part * max(0, self._free[host][i]), left - part * self._sockets(host)
+                if wanted > _ROUNDING:
+                    return True
+        return False
+
+    def _sockets(self, host: str) -> int:
+        return self._rooms[host].host.offers.sockets
+
     def exhaust(self) -> bool | None:
         """Try every placement, most constrained and largest machines first."""
         drafts = sorted(self._case.drafts, key=lambda d: (len(self._allowed[d.id]), [-part for part in self._size[d.id]], d.id))
@@ -116,7 +138,7 @@ class _Search:
         for host in sorted(self._allowed[draft.id], key=lambda host: (free[host], host)):
             if not self._spend():
                 return False
-            if not _fits(self._size[draft.id], free[host]) or self._crowded(draft, host):
+            if not _fits(self._size[draft.id], free[host]) or self._crowded(draft, host) or self._unlicensed(draft, host):
                 continue
             self._where[draft.id] = host
             free[host] = _minus(free[host], self._size[draft.id])
@@ -140,11 +162,33 @@ class _Search:
             for over, name in set(one.needs.together) & set(other.needs.together):
                 if name and self._domain(host, over) != self._domain(there, over):
                     return True
-        return host == there and self._apart(one, other)
+        return self._meet(one, host, other, there)
 
-    @staticmethod
-    def _apart(one: Draft, other: Draft) -> bool:
-        return other.ministry in one.apart_from and bool(other.apart_from)
+    def _meet(self, one: Draft, host: str, other: Draft, there: str) -> bool:
+        """True when two that are kept apart would share a host or its storage."""
+        if other.ministry not in one.apart_from or not other.apart_from:
+            return False
+        storage = self._rooms[host].host.storage_of(one.needs.disk_class)
+        return host == there or (storage != "" and storage == self._rooms[there].host.storage_of(other.needs.disk_class))
+
+    def _unlicensed(self, draft: Draft, host: str) -> bool:
+        if not draft.licences:
+            return False
+        there: dict[str, list[Draft]] = {}
+        for each in self._all():
+            if each.id in self._where and each.id != draft.id:
+                there.setdefault(self._where[each.id], []).append(each)
+        return self._overuses(draft, host, there)
+
+    def _overuses(self, draft: Draft, host: str, there: Mapping[str, Sequence[Draft]]) -> bool:
+        """True when the machine's products would count on more sockets than are owned, or the host states none."""
+        if draft.licences and not self._sockets(host):
+            return True
+        for product, owned in draft.licences:
+            counting = {name for name, drafts in there.items() if any((product, owned) in each.licences for each in drafts)}
+            if host not in counting and sum(map(self._sockets, counting)) + self._sockets(host) > owned:
+                return True
+        return False
 
     def _losses(self) -> Iterator[tuple[tuple[str, int], frozenset[str]]]:
         """What a tier survives and how often, and lost hosts; domains with a silent host count as lost already."""
@@ -169,7 +213,7 @@ class _Search:
         moving = [d for d in self._all() if self._concerned(d, loss) and self._where[d.id] in lost]
         there: dict[str, list[Draft]] = {}
         for draft in self._all():
-            if draft.apart_from and self._where[draft.id] not in lost:
+            if (draft.apart_from or draft.licences) and self._where[draft.id] not in lost:
                 there.setdefault(self._where[draft.id], []).append(draft)
         if self._replaced(moving, {host: free[host] for host in self._hosts if host not in lost}, there):
             return True
@@ -187,7 +231,8 @@ class _Search:
         for host in self._open[draft.id]:
             if host not in free or not _fits(self._size[draft.id], free[host]):
                 continue
-            if draft.apart_from and any(self._apart(draft, other) for other in there.get(host, ())):
+            met = ((other, name) for name, others in there.items() for other in others) if draft.apart_from else ()
+            if any(self._meet(draft, host, other, name) for other, name in met) or self._overuses(draft, host, there):
                 continue
             if not self._spend():
                 return False

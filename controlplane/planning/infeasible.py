@@ -18,7 +18,8 @@ _MOVES = {
     Rule.CAPACITY: "add a host, raise its capacity or overcommit, or plan a smaller size",
     Rule.SPREAD: "add a host in another failure domain, or loosen `spread_over` of the tier",
     Rule.TOGETHER: "make room where the others of its group stand, or loosen `needs.together`",
-    Rule.APART: "add a host for one of the ministries that are kept apart",
+    Rule.APART: "add a host, on storage of its own, for one of the ministries that are kept apart",
+    Rule.LICENCE: "license more sockets (`kasumi_licences`), or make room on the hosts that are licensed already",
     Rule.LOSS: "add a host for the failures that the tier must survive, or lower its `host_failures`",
 }
 

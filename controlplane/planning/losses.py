@@ -2,7 +2,7 @@
 
 A loss is a set of hosts. A tier with `host_failures` k survives when, for every set of k hosts (or racks, power feeds, sites,
 as it `survives`), its machines on them can all be re-placed at once on the other open hosts of their zone, within what those may
-promise and apart from ministries that share no host with theirs, while all other machines stay where they are. Replicas then
+promise and are licensed for, and apart from ministries that share nothing with theirs, while all other machines stay where they are. Replicas then
 avoid each other's hosts where there is room, and groups are not kept together: capacity is never given up for either. What holds a
 host that does not answer counts as lost already: with u of them, the sets are those u and any k - u others.
 
@@ -19,12 +19,12 @@ from operator import add, le, sub
 import numpy as np
 from numpy.typing import NDArray
 
+from controlplane.planning.apart import Apart
 from controlplane.planning.capacity import HostRoom
-from controlplane.planning.company import Company, Ints, domain_of, group_of
+from controlplane.planning.company import Company, Flags, Ints, domain_of, group_of
 from controlplane.planning.demand import Draft
 from controlplane.planning.dimensions import Amount
-
-Flags = NDArray[np.bool_]
+from controlplane.planning.licensing import Licensing
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -44,6 +44,8 @@ class Stand:
     on: Sequence[Mapping[str, None]]
     """The machines on each host."""
     company: Company
+    apart: Apart
+    licensing: Licensing
 
     def fitting(self, machine: str) -> Flags:
         """For each host whether it is eligible and has room for the machine."""
@@ -111,6 +113,9 @@ class Losses:
         """At least what any proof takes on each host; lowered only when it stands in the way."""
         self.replaced: list[tuple[int, Proof]] = []
         """Proofs that were replaced, latest last; whoever restores a plan gives them back."""
+        self._licensed = any(draft.licences for draft in drafts)
+        self._running: dict[str, set[int]] = {}
+        """For each licensed product the losses whose proofs have it run somewhere."""
 
     def settle(self) -> tuple[str, ...]:
         """Prove every loss anew for what stands; those that cannot be, and then they only keep new machines off their hosts."""
@@ -165,20 +170,34 @@ class Losses:
             taken = {number: self._losses[number].proof.taken[host] for number in sorted(self._takers[host])}
             self._most_taken[host] = _most(self._nothing, *taken.values())
             touched += [number for number, amount in taken.items() if not _fits(amount, free)]
-        avoided = self._drafts[machine].apart_from
-        if avoided:
-            touched += [number for number in sorted(self._takers[host]) if self._brings(number, host, avoided)]
+        draft = self._drafts[machine]
+        if draft.apart_from or draft.licences:
+            touched += sorted(self._upset(draft, host) - set(touched))
         return touched
+
+    def _upset(self, draft: Draft, host: int) -> set[int]:
+        """Losses of other hosts after which the machine on this host shares what it may not, or a licence is overused."""
+        asked = set()
+        if draft.apart_from:
+            asked |= {number for near in self._stand.apart.near(draft, host).tolist() for number in self._takers[near]}
+        for product, _ in draft.licences:
+            asked |= self._running.get(product, set())
+        return {number for number in asked if self._is_upset(draft, host, self._losses[number], self._losses[number].proof)}
+
+    def _is_upset(self, draft: Draft, host: int, loss: Loss, proof: Proof) -> bool:
+        if host in loss.lost:
+            return False
+        if draft.apart_from and self._stand.apart.meets(draft, host, self._coming(proof)):
+            return True
+        return bool(draft.licences) and self._stand.licensing.exceeds(draft, loss.lost, self._coming(proof))
+
+    def _coming(self, proof: Proof) -> Iterator[tuple[Draft, int]]:
+        return ((self._drafts[machine], host) for machine, host in proof.target.items())
 
     def _concerns(self, loss: Loss, machine: str) -> bool:
         """True when the machine's tier must survive the loss: what survives a site survives all in it, and all survive a host."""
         survives, failures = self._tiers[machine]
         return failures >= loss.failures and (loss.over in {"host", survives} or survives == "site")
-
-    def _brings(self, number: int, host: int, ministries: Sequence[str]) -> bool:
-        """True when the proof would put a machine of such a ministry on the host."""
-        target = self._losses[number].proof.target
-        return any(to == host and self._drafts[other].ministry in ministries for other, to in target.items())
 
     def _proof_with(self, machine: str, host: int, loss: Loss) -> tuple[Proof | None, str]:
         if host in loss.lost:
@@ -189,7 +208,8 @@ class Losses:
                 return extended, ""
         else:
             without, moved = self._without_host(loss.proof, host)
-            if all(self._assign(other, without, loss, roomy=True) for other in moved):
+            placed = all(self._assign(other, without, loss, roomy=True) for other in moved)
+            if placed and not self._is_upset(self._drafts[machine], host, loss, without):
                 return without, ""
         return self._prove(loss)
 
@@ -212,6 +232,15 @@ class Losses:
         for host, amount in proof.taken.items():
             self._takers[host].add(number)
             self._most_taken[host] = _most(self._most_taken[host], amount)
+        if self._licensed:
+            self._note_products(number, proof)
+
+    def _note_products(self, number: int, proof: Proof) -> None:
+        for losses in self._running.values():
+            losses.discard(number)
+        for machine in proof.target:
+            for product, _ in self._drafts[machine].licences:
+                self._running.setdefault(product, set()).add(number)
 
     def _prove(self, loss: Loss) -> tuple[Proof | None, str]:
         """A proof, or None and the machine that fits nowhere."""
@@ -235,15 +264,13 @@ class Losses:
         stand, size, draft = self._stand, self._stand.sizes[machine], self._drafts[machine]
         fits, left = stand.fitting(machine), stand.roominess.copy()
         if draft.apart_from:
-            fits &= ~stand.company.present[:, stand.company.avoided(draft)].any(axis=1)
+            fits &= stand.apart.open_to(draft, loss.lost, self._coming(proof))
+        if draft.licences:
+            fits &= stand.licensing.open_to(draft, loss.lost, self._coming(proof))
         for host, taken in proof.taken.items():
             free = _minus(amount_of(stand.free[host]), taken)
             left[host] = share_left(free, stand.capacity[host].tolist())
             fits[host] = fits[host] and _fits(size, free)
-            if draft.apart_from and fits[host]:
-                fits[host] = not any(
-                    to == host and self._drafts[m].ministry in draft.apart_from for m, to in proof.target.items()
-                )
         fits[list(loss.lost)] = False
         found = np.flatnonzero(fits)
         if len(found) == 0:

@@ -72,6 +72,7 @@ def finished_machines(
                     f"order: {order_reason}",
                 ),
                 derived_from=_derived_from(draft, placed[draft.id]),
+                disk_class=draft.needs.disk_class,
             )
         )
     return tuple(sorted(machines, key=lambda machine: (machine.order, machine.id))), warnings
@@ -149,7 +150,11 @@ def _host_reason(draft: Draft, so_far: PlanSoFar, existing: Mapping[str, Existin
     for domain, name in draft.needs.together:
         reason += f"; in one {domain.replace('_', ' ')} with the others of {name}"
     if draft.apart_from:
-        reason += f"; no host shared with {', '.join(draft.apart_from)}"
+        reason += f"; no host and no storage shared with {', '.join(draft.apart_from)}"
+    for product, sockets in draft.licences:
+        reason += f"; within the {sockets} sockets that {product} is licensed for"
+    if draft.needs.disk_class:
+        reason += f"; with a pool for disks of class {draft.needs.disk_class}"
     if draft.tier.host_failures:
         failures, lost = draft.tier.host_failures, draft.tier.survives.replace("_", " ")
         reason += (

@@ -17,6 +17,7 @@ class Rule(StrEnum):
     SPREAD = "spread"
     TOGETHER = "together"
     APART = "apart"
+    LICENCE = "licence"
     LOSS = "loss"
 
 

@@ -67,5 +67,5 @@ class Packed:
 
 def is_packing(drafts: Sequence[Draft], so_far: PlanSoFar) -> bool:
     """True when placing these is packing and no more."""
-    alone = all(not (d.replica_group or d.needs.together or d.apart_from or d.tier.host_failures) for d in drafts)
+    alone = all(not (d.replica_group or d.needs.together or d.apart_from or d.licences or d.tier.host_failures) for d in drafts)
     return bool(drafts) and alone and len(so_far.hosts) > 0 and not so_far.placed()

@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controlplane.model.running import Policy
-from controlplane.planning.company import Ints, cohorts
+from controlplane.planning.company import Flags, Ints, cohorts
 from controlplane.planning.constraints import PlanSoFar
 from controlplane.planning.demand import Draft
 from controlplane.planning.exact import is_small, with_fewer_hosts
-from controlplane.planning.losses import Flags
 from controlplane.planning.objectives import Scale
 from controlplane.planning.packed import Packed, is_packing
 from controlplane.planning.zones import zone_of
@@ -122,7 +121,7 @@ def _greedy(drafts: Sequence[Draft], so_far: PlanSoFar, order: _Order, rank: _Ra
             done |= {member.id for member in cohort_of[draft.id]}
             unplaced += _place_cohort(cohort_of[draft.id], so_far, order, rank)
             continue
-        alike = (so_far.size(draft), draft.tier, zone_of(draft), draft.apart_from)
+        alike = (so_far.size(draft), draft.tier, zone_of(draft), draft.apart_from, draft.licences)
         if alike not in refused:
             refused[alike] = np.zeros(len(so_far.hosts), dtype=np.bool_)
         if _place_one(draft, so_far, so_far.open_to(draft), rank, refused[alike]) < 0:
@@ -154,14 +153,18 @@ def _place_cohort(members: Sequence[Draft], so_far: PlanSoFar, order: _Order, ra
 
 
 def _place_one(draft: Draft, so_far: PlanSoFar, hosts: Ints, rank: _Rank, refused: Flags | None = None) -> int:
-    """Hosts in use first, so that few are used; among them as the policy ranks. Returns the host's number, or -1.
+    """Hosts in use first, those licensed already before all; among them as the policy ranks. Returns the host's number, or -1.
 
     `refused`: hosts whose loss could not be survived with a machine like this; as the plan only grows they are not asked again.
     """
     if refused is not None:
         hosts = hosts[~refused[hosts]]
     in_use = so_far.in_use_flags[hosts]
-    for some in (hosts[in_use], hosts[~in_use]):
+    groups = [hosts[in_use], hosts[~in_use]]
+    if draft.licences:
+        counting = so_far.counting(draft)[hosts]
+        groups = [hosts[counting], hosts[in_use & ~counting], hosts[~in_use]]
+    for some in groups:
         ranks = rank(so_far, draft, some) if len(some) else None
         for at in range(len(some)):
             best = at if ranks is None else int(ranks.argmin())
@@ -194,11 +197,12 @@ def _dot_product(so_far: PlanSoFar, draft: Draft, hosts: Ints) -> Floats | None:
 
 
 def _most_constrained(so_far: PlanSoFar, draft: Draft) -> tuple[object, ...]:
-    return (len(so_far.eligible(draft)), not draft.replica_group, -draft.tier.host_failures, -so_far.share(draft), draft.id)
+    few = (not draft.licences, len(so_far.eligible(draft)), not draft.replica_group)
+    return (*few, -draft.tier.host_failures, -so_far.share(draft), draft.id)
 
 
 def _largest(so_far: PlanSoFar, draft: Draft) -> tuple[object, ...]:
-    return (-so_far.share(draft), draft.id)
+    return (not draft.licences, -so_far.share(draft), draft.id)
 
 
 def _by_id(so_far: PlanSoFar, draft: Draft) -> tuple[object, ...]:

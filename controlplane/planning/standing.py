@@ -45,6 +45,7 @@ def stand_existing(so_far: PlanSoFar, drafts: Sequence[Draft], existing: Mapping
         for host in so_far.hosts
         for text in so_far.overfull(host)
     ]
+    warnings += [f"{text}; move machines, or own more" for text in so_far.overused_licences()]
     warnings += [
         f"loss of {loss}: cannot be survived by the machines as they stand; add a host or move machines" for loss in broken
     ]

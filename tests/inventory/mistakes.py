@@ -129,6 +129,16 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "no such load profile": (MOF, "ledger-2: *ledger", "ledger-2: {<<: *ledger, needs: {load: office}}"),
     "profile of half a day": (ESTATE, "kasumi_sites:", "kasumi_load_profiles: {day: {percent: [5, 100]}}\nkasumi_sites:"),
     "more IOPS than any host offers": (MOF, "ledger-2: *ledger", "ledger-2: {<<: *ledger, needs: {iops: 500}}"),
+    "no such licence": (MOF, "ledger-2: *ledger", "ledger-2: {<<: *ledger, needs: {licences: [db]}}"),
+    "licence of no socket": (ESTATE, "kasumi_sites:", "kasumi_licences: {db: {sockets: 0}}\nkasumi_sites:"),
+    "class of disks that no host has": (MOF, "ledger-2: *ledger", "ledger-2: {<<: *ledger, needs: {disk_class: ssd}}"),
+    "pool in the folder of another": (
+        HOSTS,
+        "        rack: r1\n",
+        "        rack: r1\n        pools: {ssd: {path: /var/lib/libvirt/kasumi, capacity: 1TiB}}\n",
+    ),
+    "pool without size": (HOSTS, "        rack: r1\n", "        rack: r1\n        pools: {ssd: {path: /ssd}}\n"),
+    "pool of no class": (HOSTS, "        rack: r1\n", "        rack: r1\n        pools: {SSD!: {path: /ssd, capacity: 1TiB}}\n"),
     "reserved without demand": (
         MOF,
         "tier: high",

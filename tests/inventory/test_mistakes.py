@@ -35,6 +35,37 @@ def test_needs_and_offers_are_read(change):
     assert estate.tiers["high"].survives == "rack"
 
 
+def test_licences_and_pools_are_read(change):
+    change(ESTATE, "kasumi_sites:", "kasumi_licences: {db: {sockets: 4}}\nkasumi_sites:")
+    change(
+        HOSTS,
+        "        rack: r1\n",
+        "        rack: r1\n        offers: {sockets: 2}\n        pool: {storage: san}\n"
+        "        pools: {ssd: {path: /ssd, capacity: 1TiB, storage: flash}}\n",
+    )
+    estate = load(change(MOF, "ledger-2: *ledger", "ledger-2: {<<: *ledger, needs: {licences: [db], disk_class: ssd}}"))
+    host, needs = estate.hosts["hv1"], estate.machines["ledger-2"].needs
+    assert (estate.licences["db"].sockets, host.offers.sockets) == (4, 2)
+    assert (needs.licences, needs.disk_class) == (("db",), "ssd")
+    assert (host.pool_gib("ssd"), host.pools[0].name, host.storage_of("ssd"), host.storage_of("")) == (
+        1024,
+        "kasumi-ssd",
+        "flash",
+        "san",
+    )
+
+
+def test_a_licence_needs_hosts_that_state_their_sockets(change):
+    change(ESTATE, "kasumi_sites:", "kasumi_licences: {db: {sockets: 4}}\nkasumi_sites:")
+    _, findings = read(change(MOF, "ledger-2: *ledger", "ledger-2: {<<: *ledger, needs: {licences: [db]}}"))
+    assert [(each.what, each.where.rpartition(": ")[2]) for each in findings] == [
+        (
+            "needs a licence by the socket, and no host states its sockets",
+            "ministry_mof.children.system_ledger.vars.kasumi_system.machines.ledger-2.needs.licences",
+        )
+    ]
+
+
 def test_a_policy_is_read_and_what_it_leaves_out_is_known(change):
     change(ESTATE, "kasumi_sites:", "kasumi_policy: {objectives: [cost], yen_per_kwh: 31, host: {idle_watts: 90}}\nkasumi_sites:")
     inventory = change(HOSTS, "        rack: r1\n", "        rack: r1\n        running: {loaded_watts: 700, rack_units: 1}\n")

@@ -37,7 +37,9 @@ def allowed(room, draft, networks, *, coming=True):
 def keeps_rules(rooms, where, networks):
     """Whether all machines of a placement keep every rule, losses included."""
     by_host = {name: [draft for draft, on in where if on == name] for name in rooms}
-    if not all(has_room(rooms[name], here) and in_peace(here) for name, here in by_host.items()):
+    if not all(has_room(rooms[name], here) for name, here in by_host.items()):
+        return False
+    if not in_peace(rooms, where) or not licensed(rooms, where):
         return False
     for (one, first), (other, second) in combinations(where, 2):
         if one.system != other.system:
@@ -51,7 +53,7 @@ def keeps_rules(rooms, where, networks):
 
 
 def has_room(room, here):
-    """Memory, disk, network, IOPS, and vCPUs in every hour of a week."""
+    """Memory, disk by pool, network, IOPS, and vCPUs in every hour of a week."""
     left, offers = room.room, room.host.offers
     hours = all(
         sum(draft.size.vcpus * (draft.load[hour % len(draft.load)] if draft.load else 100) for draft in here) <= 100 * left.vcpus
@@ -60,15 +62,43 @@ def has_room(room, here):
     return not here or (
         hours
         and sum(draft.size.memory_mib for draft in here) <= left.memory_mib
-        and sum(draft.size.disk_gib for draft in here) <= left.disk_gib
+        and sum(draft.size.disk_gib for draft in here if not draft.needs.disk_class) <= left.disk_gib
+        and all(
+            sum(draft.size.disk_gib for draft in here if draft.needs.disk_class == name)
+            <= sum(int(pool.capacity_gib * room.host.overcommit.disk) for pool in room.host.pools if pool.disk_class == name)
+            for name in {draft.needs.disk_class for draft in here} - {""}
+        )
         and sum(draft.needs.network_mbps for draft in here) <= offers.network_mbps
         and sum(draft.needs.iops for draft in here) <= offers.iops
     )
 
 
-def in_peace(here):
-    """No two of ministries that are kept apart."""
-    return not any(other.ministry in one.apart_from and other.apart_from for one, other in product(here, here))
+def in_peace(rooms, where):
+    """No two of ministries that are kept apart on one host, or with disks on one storage system."""
+    return not any(
+        other.ministry in one.apart_from
+        and other.apart_from
+        and (first == second or storage(rooms[first].host, one) & storage(rooms[second].host, other))
+        for (one, first), (other, second) in product(where, where)
+    )
+
+
+def storage(host, draft):
+    """The system that the machine's disk would stand on, if any."""
+    pools = {pool.disk_class: pool.storage for pool in host.pools} | {"": host.storage}
+    return {pools.get(draft.needs.disk_class, "")} - {""}
+
+
+def licensed(rooms, where):
+    """Each product on no more sockets than are owned, and nowhere where they are not stated."""
+    running = {}
+    for draft, on in where:
+        for licence in draft.licences:
+            running.setdefault(licence, set()).add(on)
+    sockets = {name: room.host.offers.sockets for name, room in rooms.items()}
+    return all(
+        sum(sockets[on] for on in hosts) <= owned and all(sockets[on] for on in hosts) for (_, owned), hosts in running.items()
+    )
 
 
 def near(rooms, first, second, over):
@@ -110,6 +140,7 @@ def somewhere(rooms, where, networks, lost, over, level):
     options = [[name for name, room in left.items() if allowed(room, draft, networks, coming=False)] for draft in moving]
     for choice in product(*options):
         after = {name: [*staying[name], *(d for d, on in zip(moving, choice, strict=True) if on == name)] for name in left}
-        if all(has_room(left[name], after[name]) and in_peace(after[name]) for name in set(choice)):
+        whole = [(draft, name) for name, here in after.items() for draft in here]
+        if all(has_room(left[name], after[name]) for name in set(choice)) and in_peace(left, whole) and licensed(left, whole):
             return True
     return False

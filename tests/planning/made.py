@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from controlplane.model.estate import Estate, Tier
-from controlplane.model.needs import Cpu, LoadProfile, Needs, Offers
+from controlplane.model.estate import ClassPool, Estate, Tier
+from controlplane.model.needs import Cpu, Licence, LoadProfile, Needs, Offers
 from controlplane.model.resources import Overcommit
 from tests.planning.estates import estate, host, machine, size, system
 
@@ -116,3 +116,51 @@ def needy_estates(draw: st.DrawFn) -> Estate:
     apart = ("mhlw",) if draw(st.booleans()) else ()
     ministries = made.ministries | {"mic": replace(made.ministries["mic"], apart_from=apart)}
     return replace(made, ministries=ministries, load_profiles={"day": DAY, "night": NIGHT})
+
+
+@st.composite
+def sharing_estates(draw: st.DrawFn) -> Estate:
+    """Random small estates in which licences, pools for classes of disks, and shared storage are scarce."""
+    hosts = [
+        host(
+            f"hv{number}",
+            number,
+            site="east",
+            rack=f"r{number % 2}",
+            capacity=size(4, 4096, 60),
+            reserved=size(0, 1024, 0),
+            offers=Offers(sockets=draw(st.sampled_from([0, 1, 2, 2]))),
+            storage=draw(st.sampled_from(["", "", "san"])),
+            pools=tuple(
+                ClassPool(disk_class="ssd", name="kasumi-ssd", path="/ssd", capacity_gib=12, storage=storage)
+                for storage in draw(st.sampled_from([(), ("",), ("san",), ("flash",)]))
+            ),
+        )
+        for number in range(1, draw(st.integers(2, 4)) + 1)
+    ]
+    systems = [
+        system(name, ministry, tier=draw(st.sampled_from(["standard", "standard", "high"])))
+        for name, ministry in (("s0", "mic"), ("s1", "mhlw"))
+    ]
+    machines = []
+    for number in range(draw(st.integers(2, 4))):
+        owner = draw(st.sampled_from(systems))
+        needs = Needs(
+            licences=draw(st.sampled_from([(), ("db",), ("db",), ("app", "db")])),
+            disk_class=draw(st.sampled_from(["", "", "ssd"])),
+        )
+        machines.append(
+            machine(
+                f"m{number}",
+                owner.id,
+                size=size(1, draw(st.sampled_from([512, 1024, 2048])), 5),
+                network="mhlw" if owner.ministry == "mhlw" else "shared",
+                needs=needs,
+            )
+        )
+    made = estate(hosts, systems=systems, machines=machines)
+    apart = ("mhlw",) if draw(st.booleans()) else ()
+    licences = {"db": Licence(id="db", sockets=draw(st.integers(1, 4))), "app": Licence(id="app", sockets=2)}
+    return replace(
+        made, ministries=made.ministries | {"mic": replace(made.ministries["mic"], apart_from=apart)}, licences=licences
+    )

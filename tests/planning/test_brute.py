@@ -18,7 +18,7 @@ from controlplane.planning.difference import diff_plans
 from controlplane.planning.inputs import PlanInputs
 from tests.planning.brute import allowed, best_placement, keeps_rules
 from tests.planning.estates import IMAGES, KEYS, applied, estate, host, machine, observed, planned, size
-from tests.planning.made import needy_estates
+from tests.planning.made import needy_estates, sharing_estates
 
 PROPERTY = settings(
     max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
@@ -44,7 +44,7 @@ def plan_of(made):
 
 
 @PROPERTY
-@given(needy_estates())
+@given(needy_estates() | sharing_estates())
 def test_a_plan_is_found_where_there_is_one_and_uses_the_fewest_hosts(made):
     made = small(made)
     demand = demand_of(made)
@@ -61,7 +61,7 @@ def test_a_plan_is_found_where_there_is_one_and_uses_the_fewest_hosts(made):
 
 
 @PROPERTY
-@given(needy_estates())
+@given(needy_estates() | sharing_estates())
 def test_the_check_objects_exactly_where_a_rule_is_broken(made):
     """Each machine of a plan on each other host."""
     made = small(made)
@@ -83,7 +83,7 @@ def test_the_check_objects_exactly_where_a_rule_is_broken(made):
 
 
 @PROPERTY
-@given(needy_estates())
+@given(needy_estates() | sharing_estates())
 def test_conflicts_are_minimal(made):
     made = small(made)
     if demand_of(made).problems:
@@ -112,7 +112,7 @@ def test_conflicts_are_minimal(made):
 
 
 @PROPERTY
-@given(needy_estates(), st.randoms(use_true_random=False))
+@given(needy_estates() | sharing_estates(), st.randoms(use_true_random=False))
 def test_neither_order_nor_a_second_run_changes_anything(made, random):
     plan = plan_of(made)
     if plan is None:

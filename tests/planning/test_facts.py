@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from controlplane.model.estate import Disposition
+from controlplane.planning import facts
 from controlplane.planning.facts import input_facts, moved_facts
-from tests.planning.estates import IMAGES, KEYS, applied, machine, observed, planned, silent, size, small_estate
+from tests.planning.estates import IMAGES, KEYS, applied, estate, host, machine, observed, planned, silent, size, small_estate
 
 
 def moved(plan, made, seen=None, images=IMAGES, keys=KEYS):
@@ -102,3 +103,12 @@ def test_another_public_key_touches_every_machine(plan):
     [(entity, field, _, now, touches)] = moved(plan, small_estate(), keys=("ssh-ed25519 AAAAnew other",))
     assert (entity, field, now) == ("estate", "access.authorized_keys", "ssh-ed25519 AAAAnew other")
     assert touches == tuple(sorted(machine.id for machine in plan.machines))
+
+
+def test_each_machine_is_named_once_whatever_the_number_of_hosts(monkeypatch):
+    """Naming all machines anew for each host takes hours for a large estate."""
+    named = []
+    monkeypatch.setattr(facts, "machine_uuid", lambda _, machine: named.append(machine) or machine)
+    given = estate([host(f"hv{n}", n) for n in range(1, 9)], machines=[machine(f"m{n}") for n in range(4)])
+    input_facts(given, observed(given), IMAGES, KEYS)
+    assert sorted(named) == ["m0", "m1", "m2", "m3"]

@@ -14,15 +14,16 @@ _STEPS = 20_000
 
 _Admits = Callable[[PlannedMachine, str], bool]
 _Machines = Sequence[tuple[PlannedMachine, Vector]]
+_Welcome = Callable[[PlannedMachine, str, Collection[str], Sequence[tuple[PlannedMachine, str]]], bool]
+"""Whether a machine may join a host when some are lost and machines came to others in place of lost ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """What is free on each open host, the ministries with machines there, and pairs of these that share no host."""
+    """What is free on each open host, and who may join whom, where that is a question at all."""
 
     free: Mapping[str, Vector] = field(hash=False)
-    ministries: Mapping[str, Sequence[str]] = field(hash=False)
-    apart: Collection[frozenset[str]]
+    welcome: _Welcome | None
     most: Sequence[int] = field(init=False)
     by_room: Sequence[str] = field(init=False)
     """Hosts, the roomiest first."""
@@ -55,7 +56,7 @@ class _Search:
         self._gone = gone
         self._admits = admits
         self._taken: dict[str, Vector] = {}
-        self._come: dict[str, list[str]] = {}
+        self._come: list[tuple[PlannedMachine, str]] = []
         self._hosts_of_group: dict[tuple[str, str], set[str]] = {}
         for machine in staying:
             if machine.replica_group:
@@ -90,7 +91,7 @@ class _Search:
             self._put(machine, demand, host)
             if self.place(rest, roomy, budget):
                 return True
-            self._come[host].pop()
+            self._come.pop()
             self._taken[host] = before
         return False
 
@@ -99,10 +100,9 @@ class _Search:
 
     def _put(self, machine: PlannedMachine, demand: Vector, host: str) -> None:
         self._taken[host] = tuple(map(int.__sub__, self._free(host), demand))
-        self._come.setdefault(host, []).append(machine.ministry)
+        self._come.append((machine, host))
 
     def _takes(self, machine: PlannedMachine, demand: Vector, host: str) -> bool:
         if host in self._gone or not all(map(int.__le__, demand, self._free(host))) or not self._admits(machine, host):
             return False
-        here = (*self._room.ministries.get(host, ()), *self._come.get(host, ()))
-        return not (self._room.apart and any(frozenset((machine.ministry, other)) in self._room.apart for other in here))
+        return self._room.welcome is None or self._room.welcome(machine, host, self._gone, self._come)
