@@ -38,7 +38,7 @@ def test_what_is_no_file_is_written_to_and_never_replaced(tmp_path):
     reader = threading.Thread(target=lambda: read.append(pipe.read_text(encoding="utf-8")))
     reader.start()
     write_whole(pipe, "計画\n")
-    reader.join(timeout=10)
+    reader.join(timeout=120)
     assert read == ["計画\n"]
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     assert list(tmp_path.iterdir()) == [pipe]
