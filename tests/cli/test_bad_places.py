@@ -60,6 +60,20 @@ def test_a_link_stays_a_link(tmp_path):
         assert (link.is_symlink(), file.read_text(encoding="utf-8")) == (True, text)
 
 
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_a_new_file_has_the_mode_of_the_umask_and_a_replaced_one_keeps_its_own(tmp_path, umask, mode):
+    file, before = tmp_path / "plan.json", os.umask(umask)
+    try:
+        write_whole(file, "first\n")
+        assert stat.S_IMODE(file.stat().st_mode) == mode
+        file.chmod(0o640)
+        write_whole(file, "second\n")
+    finally:
+        os.umask(before)
+    assert (stat.S_IMODE(file.stat().st_mode), file.read_text(encoding="utf-8")) == (0o640, "second\n")
+    assert list(tmp_path.iterdir()) == [file]
+
+
 def test_links_in_a_ring_are_told(tmp_path):
     ring = tmp_path / "ring"
     ring.symlink_to(ring)
