@@ -4,7 +4,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):/usr/sbin:/sbin:$(PATH)
 
-.PHONY: help setup demo demo-down test test-lab test-fast check bench bench-setup bench-planner lab-up lab-down clean
+.PHONY: help setup demo demo-down test test-lab test-cloud test-beside test-fast check bench bench-setup bench-planner lab-up lab-down clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -18,11 +18,19 @@ demo: setup  ## The main job on an embedded lab of real hypervisors, end to end
 demo-down: setup  ## Take the demonstration and its lab away
 	@$(BIN)/kasumi lab down
 
-test: setup  ## All tests, those on the lab's real hypervisors included
-	@$(MAKE) --no-print-directory --jobs 2 test-lab test-fast
+test: setup  ## All tests, those on the lab's real hypervisors and cloud included
+	@$(MAKE) --no-print-directory --jobs 2 test-lab test-beside
 
-test-lab: setup  ## On the lab only: real hypervisors, legacy servers, a cloud; needs root
-	@set -o pipefail; $(BIN)/python -m pytest -v --durations=30 -m lab | sed --unbuffered 's/^/lab: /'
+# Two at a time, whatever the machine: the libvirt lab's tests wait for guests, the others for services and for processors.
+test-beside: setup
+	@$(MAKE) --no-print-directory test-fast
+	@$(MAKE) --no-print-directory test-cloud
+
+test-lab: setup  ## On the lab only: real hypervisors and legacy servers; needs root
+	@set -o pipefail; $(BIN)/python -m pytest -v --durations=30 -m lab --ignore=tests/openstack | sed --unbuffered 's/^/lab: /'
+
+test-cloud: setup  ## On the lab's OpenStack only; needs root
+	@set -o pipefail; $(BIN)/python -m pytest -v --durations=30 -m lab tests/openstack | sed --unbuffered 's/^/cloud: /'
 
 test-fast: setup  ## Without the lab: no root, a few minutes
 	@set -o pipefail; $(BIN)/python -m pytest -v --durations=30 -m "not lab" | sed --unbuffered ''

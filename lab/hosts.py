@@ -14,10 +14,10 @@ from lab.command import attempt, run, start
 from lab.keys import host_key, libvirt_uri, write
 from lab.layout import Host
 from lab.namespaces import NAMED
-from lab.processes import Process, inside, namespace_id
+from lab.processes import Process, inhabitants, namespace_id
 
 RECIPE = Path(__file__).parent / "recipe"
-READY_SECONDS = 90
+READY_SECONDS = 180
 """libvirtd asks QEMU for its abilities when it starts: a second on an idle machine, much more on a busy one."""
 POLL_SECONDS = 0.2
 
@@ -116,8 +116,7 @@ def guests(host: Host) -> list[Process]:
 
 
 def _inhabitants(host: Host) -> list[Process]:
-    path = NAMED / host.namespace
-    return inside({namespace_id(path)}) if path.exists() else []
+    return inhabitants(NAMED / host.namespace)
 
 
 def _is_main(process: Process) -> bool:

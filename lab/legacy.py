@@ -15,10 +15,10 @@ from lab.command import attempt, start
 from lab.keys import host_key, write
 from lab.layout import NAMESPACE_PREFIX, Server
 from lab.namespaces import NAMED
-from lab.processes import Process, end, inside, namespace_id
+from lab.processes import Process, end, inhabitants, namespace_id
 
 RECIPE = Path(__file__).parent / "recipe"
-READY_SECONDS = 60
+READY_SECONDS = 180
 POLL_SECONDS = 0.2
 
 
@@ -81,8 +81,7 @@ class Legacy:
             time.sleep(POLL_SECONDS)
 
     def _inhabitants(self) -> list[Process]:
-        path = NAMED / self.namespace
-        return inside({namespace_id(path)}) if path.exists() else []
+        return inhabitants(NAMED / self.namespace)
 
     def _log(self) -> Path:
         return layout.server_home(self.server) / "console.log"

@@ -4,7 +4,11 @@ The mark is the alias of the namespace's `lo`: it lies in the kernel object itse
 another. A namespace gets its name only after its mark, in one process, so there is no moment in which ours looks foreign.
 """
 
+import fcntl
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from controlplane.errors import RefusedError
@@ -13,6 +17,17 @@ from lab.command import attempt, run
 from lab.processes import living, namespace_id
 
 NAMED = Path("/run/netns")
+
+
+@contextmanager
+def naming() -> Iterator[None]:
+    """Hold the lock of the folder of names, which comes and goes with the first and the last; the parts of the lab share it."""
+    folder = os.open(NAMED.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def mark(home: Path | None = None) -> str:
@@ -65,7 +80,8 @@ def ensure(name: str, *, home: Path | None = None) -> bool:
     if found is not None:
         return False
     script = 'ip link set dev lo alias "$1" up && sysctl -qw net.ipv6.conf.all.disable_ipv6=1 && ip netns attach "$2" $$'
-    run(["unshare", "--net", "sh", "-ec", script, "sh", mark(home), name])
+    with naming():
+        run(["unshare", "--net", "sh", "-ec", script, "sh", mark(home), name])
     return True
 
 

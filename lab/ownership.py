@@ -12,8 +12,7 @@ from typing import Any
 from controlplane.errors import KasumiError, LockedError, RefusedError
 from lab import layout
 from lab.command import SYSTEM_PATH, attempt
-from lab.keys import write
-from lab.namespaces import NAMED
+from lab.namespaces import NAMED, naming
 
 MARKER = "kasumi-lab.json"
 PACKAGES = {
@@ -95,8 +94,10 @@ def claim_home(home: Path | None = None) -> None:
     home = home or layout.home()
     refuse_foreign_home(home)
     home.mkdir(parents=True, exist_ok=True)
-    if not is_home(home):
-        write(home / MARKER, json.dumps({"made_by": "kasumi lab", "hosts": 0, "netns_mounted_before": _netns_is_mount()}))
+    if is_home(home):
+        return
+    with naming():
+        _note(home, made_by="kasumi lab", hosts=0, netns_mounted_before=_netns_is_mount())
 
 
 def refuse_foreign_home(home: Path | None = None) -> None:
@@ -128,32 +129,44 @@ def remove_home(home: Path) -> None:
 def leave_netns_folder() -> None:
     """Undo that `ip netns` mounts its folder onto itself at its first use, which was ours; never while somebody uses it.
 
-    If that is the other part of the lab (libvirt hosts, OpenStack) the duty becomes its own.
+    If the other part of the lab (libvirt hosts, OpenStack) is there the duty becomes its own.
     """
-    if NAMED.is_dir() and any(NAMED.iterdir()):
-        for home in (layout.home(), layout.home().with_name(layout.home().name + layout.CLOUD_SUFFIX)):
-            if is_home(home):
-                write(home / MARKER, json.dumps(_read(home) | {"netns_mounted_before": False}))
-    elif NAMED.is_dir():
-        attempt(["umount", str(NAMED)])
-        # Somebody may have come in between; then the folder is theirs.
-        with suppress(OSError):
-            NAMED.rmdir()
+    with naming():
+        homes = [layout.home(), layout.home().with_name(layout.home().name + layout.CLOUD_SUFFIX)]
+        if staying := [home for home in homes if is_home(home)]:
+            for home in staying:
+                _note(home, netns_mounted_before=False)
+        elif NAMED.is_dir() and not any(NAMED.iterdir()):
+            attempt(["umount", str(NAMED)])
+            # Somebody may have come in between; then the folder is theirs.
+            with suppress(OSError):
+                NAMED.rmdir()
 
 
 def shared_hosts() -> int:
     """How many shared hosts this lab was asked to have; 0 when it is not up."""
-    return int(_read()["hosts"]) if is_home() else 0
+    try:
+        return int(_read()["hosts"])
+    except FileNotFoundError:
+        return 0
 
 
 def remember_shared_hosts(count: int) -> None:
     """Keep the number of shared hosts for the next `up`. May be repeated."""
-    write(layout.home() / MARKER, json.dumps(_read() | {"hosts": count}))
+    with naming():
+        _note(layout.home(), hosts=count)
 
 
 def netns_was_mounted(home: Path | None = None) -> bool:
     """Whether named network namespaces were in use on this machine before the lab came."""
     return not is_home(home) or bool(_read(home).get("netns_mounted_before", True))
+
+
+def _note(home: Path, **changes: object) -> None:
+    """Change the marker, whole or not at all; the caller holds the lock under which the other part may change it too."""
+    fresh = home / f".{MARKER}.new"
+    fresh.write_text(json.dumps((_read(home) if is_home(home) else {}) | changes), encoding="utf-8")
+    fresh.rename(home / MARKER)
 
 
 def _read(home: Path | None = None) -> dict[str, Any]:

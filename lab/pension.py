@@ -15,7 +15,7 @@ from lab.keys import host_key
 from lab.layout import MHLW, OLD_HOST, PENSION, PENSION_MAC
 
 MEMORY_MIB = 768
-READY_SECONDS = 300
+READY_SECONDS = 600
 """Half a minute alone under software emulation; several times that when the machine is busy."""
 POLL_SECONDS = 1.0
 STOPPED_ON_PURPOSE = ("shutdown", "destroyed", "migrated", "saved")

@@ -51,6 +51,14 @@ def inside(networks: Collection[int]) -> list[Process]:
     return sorted((process for process in living() if process.network in wanted), key=lambda process: process.pid)
 
 
+def inhabitants(path: Path) -> list[Process]:
+    """Processes in the network namespace of this name, none when it is not there, also when it goes while we look."""
+    try:
+        return inside({namespace_id(path)})
+    except FileNotFoundError:
+        return []
+
+
 def end(networks: Collection[int]) -> int:
     """End every process in these network namespaces at once and say how many there were.
 

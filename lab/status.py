@@ -23,9 +23,10 @@ class Piece:
 def pieces() -> list[Piece]:
     """Every piece of the lab, empty when it is not up. May be repeated. Raises KasumiError without root."""
     ownership.require_root()
-    if not ownership.is_home() or not ownership.shared_hosts():
+    count = ownership.shared_hosts()
+    if not count:
         return []
-    everybody = layout.hosts(ownership.shared_hosts())
+    everybody = layout.hosts(count)
     with ThreadPoolExecutor(max_workers=8) as pool:
         found = list(pool.map(_host, everybody))
         guest, servers = pool.submit(_pension), pool.map(_legacy, legacy.ALL)
@@ -34,20 +35,20 @@ def pieces() -> list[Piece]:
 
 def acceleration() -> str | None:
     """`kvm` or `tcg` once `up` has found out, else None."""
-    kept = layout.home() / "acceleration"
-    if not kept.exists():
+    try:
+        kept = (layout.home() / "acceleration").read_text(encoding="utf-8")
+    except FileNotFoundError:
         return None
-    return "kvm" if kept.read_text(encoding="utf-8").strip() == "kvm" else "tcg"
+    return "kvm" if kept.strip() == "kvm" else "tcg"
 
 
 def _image() -> Piece:
     image = layout.guest_image()
-    sidecar = image.with_name(f"{image.name}.sha256")
-    if not sidecar.exists():
+    try:
+        digest = image.with_name(f"{image.name}.sha256").read_text(encoding="utf-8")
+    except FileNotFoundError:
         return Piece(name="debian-12", kind="image", state="absent", detail=str(image))
-    return Piece(
-        name="debian-12", kind="image", state="ready", detail=f"{image} sha256 {sidecar.read_text(encoding='utf-8')[:12]}"
-    )
+    return Piece(name="debian-12", kind="image", state="ready", detail=f"{image} sha256 {digest[:12]}")
 
 
 def _fabric() -> Piece:

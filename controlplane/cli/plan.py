@@ -1,7 +1,8 @@
 """`kasumi plan`: decide size, host, address and order of every machine, and write it down."""
 
 import os
-import tempfile
+import secrets
+import stat
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -123,12 +124,16 @@ def write_whole(file: Path, text: str) -> None:
 
 
 def _replace(target: Path, text: str) -> None:
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=target.parent, prefix=f".{target.name}.", delete=False) as stream:
+    """A new file has the mode that the person's umask says, for no secret is in it; one that is replaced keeps its own."""
+    fresh = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    with fresh.open("x", encoding="utf-8") as stream:
         try:
+            if target.exists():
+                os.fchmod(stream.fileno(), stat.S_IMODE(target.stat().st_mode))
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
-            Path(stream.name).replace(target)
+            fresh.replace(target)
         except OSError:
-            Path(stream.name).unlink()
+            fresh.unlink()
             raise

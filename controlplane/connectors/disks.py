@@ -7,8 +7,9 @@ Tools on the hosts: qemu-nbd and qemu-img (qemu-utils), nbdcopy (libnbd-bin), op
 import re
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 
-from controlplane.connectors.shell import Shell, checked
+from controlplane.connectors.shell import Shell, checked, failed
 from controlplane.errors import KasumiError
 from controlplane.model.migration import SourceDisk
 
@@ -24,16 +25,21 @@ _HASH_BYTES_PER_SECOND = 50_000_000
 _COPY_BYTES_PER_SECOND = 2_000_000
 """Slower than this and we call it stuck; a healthy disk and line do a hundred times better."""
 
-_STOP = """
-test -s "$1/pid" || exit 0
-pid=$(cat "$1/pid")
-if tr '\\0' ' ' < "/proc/$pid/cmdline" 2>/dev/null | grep -qF -- "$1/pid"; then
-  kill "$pid"
-  for _ in 1 2 3 4 5 6 7 8 9 10; do test -d "/proc/$pid" || break; sleep 0.2; done
-  test -d "/proc/$pid" && kill -9 "$pid"
+_TAKEN = "Address already in use"
+"""What qemu-nbd says of a port that another listens at."""
+_FOLDERS = "/run/kasumi-"
+_END = """
+if test -s "$1/pid"; then
+  pid=$(cat "$1/pid")
+  if tr '\\0' ' ' < "/proc/$pid/cmdline" 2>/dev/null | grep -qF -- "$1/pid"; then
+    kill "$pid"
+    for _ in 1 2 3 4 5 6 7 8 9 10; do test -d "/proc/$pid" || break; sleep 0.2; done
+    ! test -d "/proc/$pid" || kill -9 "$pid" 2>/dev/null || true
+  fi
 fi
 rm -rf "$1"
 """
+"""Ends an export by the folder that names it, and takes the folder away; a second time finds nothing to do."""
 
 
 def missing_tools(shell: Shell, tools: Sequence[str]) -> tuple[str, ...]:
@@ -47,6 +53,17 @@ def free_bytes(shell: Shell, directory: str) -> int:
     return int(checked(shell, ["sh", "-c", script, "sh", directory]).strip())
 
 
+def exports(shell: Shell) -> frozenset[str]:
+    """Names of the exports, anybody's, of which something is on this host: a server, or only the folder with its key."""
+    listed = checked(shell, ["sh", "-c", 'for each in "$1"*/; do test -d "$each" && echo "$each"; done; true', "sh", _FOLDERS])
+    return frozenset(line.removeprefix(_FOLDERS).rstrip("/") for line in listed.splitlines())
+
+
+def end_export(shell: Shell, name: str) -> None:
+    """End it on this host and remove its key; may be repeated. Raises KasumiError, UnreachableError."""
+    checked(shell, ["sh", "-c", _END, "sh", f"{_FOLDERS}{name}"])
+
+
 class DiskExport:
     """A read-only NBD export of one disk on its old host; a context manager. Replaces one left by a killed controller."""
 
@@ -55,30 +72,47 @@ class DiskExport:
         self._target = target
         self._disk = disk
         self._address = address
-        self._folder = f"/run/kasumi-{name}"
+        self._name = name
+        self._folder = f"{_FOLDERS}{name}"
         self._port = _FIRST_PORT + sum(name.encode()) % _PORTS
 
     def __enter__(self) -> "DiskExport":
         self.__exit__()
         key = f"{_PSK_USER}:{secrets.token_hex(32)}\n"
-        for shell in (self._source, self._target):
-            script = 'umask 077 && mkdir -p "$1" && cat > "$1/keys.psk"'
-            checked(shell, ["sh", "-c", script, "sh", self._folder], stdin=key)
-        self._serve()
+        try:
+            for shell in (self._source, self._target):
+                script = 'umask 077 && mkdir -p "$1" && cat > "$1/keys.psk"'
+                checked(shell, ["sh", "-c", script, "sh", self._folder], stdin=key)
+            self._serve()
+        except KasumiError:
+            with suppress(KasumiError):  # what went wrong first is what is told
+                self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        checked(self._source, ["sh", "-c", _STOP, "sh", self._folder])
         for shell in (self._source, self._target):
-            checked(shell, ["rm", "-rf", self._folder])
+            end_export(shell, self._name)
 
     def _serve(self) -> None:
-        command = [
-            "qemu-nbd", "--fork", f"--pid-file={self._folder}/pid", "--read-only", "--persistent", "--shared=8",
-            f"--export-name={_EXPORT}", f"--format={self._disk.format}", f"--bind={self._address}", f"--port={self._port}",
-            "--object", f"tls-creds-psk,id=tls0,endpoint=server,dir={self._folder}", "--tls-creds=tls0", self._disk.path,
-        ]  # fmt: skip
-        checked(self._source, command)
+        """At the first port from ours on that nobody has: another migration from the same host may have the same one."""
+        first = self._port - _FIRST_PORT
+        for step in range(_PORTS):
+            self._port = _FIRST_PORT + (first + step) % _PORTS
+            command = [
+                "qemu-nbd", "--fork", f"--pid-file={self._folder}/pid", "--read-only", "--persistent", "--shared=8",
+                f"--export-name={_EXPORT}", f"--format={self._disk.format}", f"--bind={self._address}", f"--port={self._port}",
+                "--object", f"tls-creds-psk,id=tls0,endpoint=server,dir={self._folder}", "--tls-creds=tls0", self._disk.path,
+            ]  # fmt: skip
+            done = self._source.run(command)
+            if done.status == 0:
+                return
+            if _TAKEN not in done.stderr:
+                raise failed(self._source, command, done)
+        raise KasumiError(
+            f"{self._source.place}: wanted a free port among {_FIRST_PORT} to {_FIRST_PORT + _PORTS - 1} for the export of "
+            f"{self._disk.path}, found all of them taken; see what listens there, then run again"
+        )
 
     def copy_range(self, path: str, *, offset: int, length: int) -> None:
         """Copy one range to the same place of a raw file on the new host; may be repeated. Raises KasumiError."""

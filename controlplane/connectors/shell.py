@@ -36,10 +36,15 @@ def checked(shell: Shell, command: Sequence[str], *, stdin: str = "", timeout_se
     """Standard output of a command that must succeed. Raises KasumiError with its last words when it fails."""
     done = shell.run(command, stdin=stdin, timeout_seconds=timeout_seconds)
     if done.status != 0:
-        words = (done.stderr or done.stdout).strip().splitlines()
-        said = words[-1] if words else "nothing was said"
-        raise KasumiError(f"{shell.place}: `{shlex.join(command)[:200]}` ended with {done.status}: {said}")
+        raise failed(shell, command, done)
     return done.stdout
+
+
+def failed(shell: Shell, command: Sequence[str], done: Completed) -> KasumiError:
+    """The error of a command that did not succeed, with its last words."""
+    words = (done.stderr or done.stdout).strip().splitlines()
+    said = words[-1] if words else "nothing was said"
+    return KasumiError(f"{shell.place}: `{shlex.join(command)[:200]}` ended with {done.status}: {said}")
 
 
 class LocalShell:

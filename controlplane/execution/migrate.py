@@ -19,6 +19,7 @@ from controlplane.connectors.shell import LocalShell, Shell
 from controlplane.connectors.ssh import shell_of_uri
 from controlplane.errors import KasumiError, RefusedError
 from controlplane.execution.migrate_checks import preflight
+from controlplane.execution.migrate_leftovers import sweep
 from controlplane.execution.observe import HostTarget, targets_of_plan
 from controlplane.model.document import digest
 from controlplane.model.estate import LibvirtSource
@@ -289,7 +290,19 @@ def _copy(move: Move, record: Migration) -> Migration:
                 f"migrate {move.machine.id}: copied {record.copied_bytes >> 20} of {size >> 20} MiB, {rate / 2**20:.0f} MiB/s, "
                 f"{left:.0f} s left"
             )
+        _sweep_leftovers(move, old, new)
     return move.enter(record, Phase.COPIED)
+
+
+def _sweep_leftovers(move: Move, *shells: Shell) -> None:
+    """What other migrations left where this one came by; that it cannot be swept now stops nothing."""
+    copies = move.host.copy_place.folder if not move.host.copy_place.uri else None
+    try:
+        swept = sweep(move.plan, move.store, shells, copies=copies, at_work_on=move.machine.id)
+    except KasumiError as error:
+        swept = (f"what other migrations left was not looked for: {error}",)
+    for line in swept:
+        move.say(f"migrate {move.machine.id}: {line}")
 
 
 def _verify(move: Move, record: Migration) -> Migration:

@@ -19,7 +19,7 @@ from lab.openstack.configuration import Secrets
 
 FLAVORS = {"m1.tiny": (1, 512, 1), "m1.small": (1, 2048, 20), "m1.medium": (2, 4096, 40), "m1.large": (4, 8192, 80)}
 """VCPUs, memory in MiB and disk in GiB, as many clouds have them."""
-COMPUTES_SECONDS = 60
+COMPUTES_SECONDS = 180
 
 
 def connect(secrets: Secrets, *, user: str = "admin", project: str = "admin") -> Connection:

@@ -17,11 +17,11 @@ from lab.namespaces import NAMED
 from lab.openstack import hypervisor, layout, network, packages
 from lab.processes import Process, inside
 
-READY_SECONDS = 180
+READY_SECONDS = 300
 """Each Python service takes some seconds of processor time to start, and all start at once."""
-BIRTH_SECONDS = 10
+BIRTH_SECONDS = 60
 """RabbitMQ comes through a shell, so its process is not there at once."""
-END_SECONDS = 15
+END_SECONDS = 30
 POLL_SECONDS = 0.2
 _LISTEN = "0A"
 

@@ -38,7 +38,7 @@ def test_what_is_no_file_is_written_to_and_never_replaced(tmp_path):
     reader = threading.Thread(target=lambda: read.append(pipe.read_text(encoding="utf-8")))
     reader.start()
     write_whole(pipe, "計画\n")
-    reader.join(timeout=10)
+    reader.join(timeout=120)
     assert read == ["計画\n"]
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     assert list(tmp_path.iterdir()) == [pipe]
@@ -58,6 +58,20 @@ def test_a_link_stays_a_link(tmp_path):
     for text in ("first\n", "second\n"):
         write_whole(link, text)
         assert (link.is_symlink(), file.read_text(encoding="utf-8")) == (True, text)
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_a_new_file_has_the_mode_of_the_umask_and_a_replaced_one_keeps_its_own(tmp_path, umask, mode):
+    file, before = tmp_path / "plan.json", os.umask(umask)
+    try:
+        write_whole(file, "first\n")
+        assert stat.S_IMODE(file.stat().st_mode) == mode
+        file.chmod(0o640)
+        write_whole(file, "second\n")
+    finally:
+        os.umask(before)
+    assert (stat.S_IMODE(file.stat().st_mode), file.read_text(encoding="utf-8")) == (0o640, "second\n")
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_links_in_a_ring_are_told(tmp_path):

@@ -42,7 +42,7 @@ def on_guest(made):
     def run(command):
         access = wanted.access
         ssh = ["ssh", "-F", access.ssh_config, "-i", access.identity_file, "-o", f"UserKnownHostsFile={home}/known_hosts"]
-        done = subprocess.run([*ssh, f"kasumi@{guest.ADDRESS}", command], capture_output=True, text=True, check=True, timeout=120)
+        done = subprocess.run([*ssh, f"kasumi@{guest.ADDRESS}", command], capture_output=True, text=True, check=True, timeout=300)
         return done.stdout.strip()
 
     return run
@@ -63,10 +63,10 @@ def test_the_first_run_changes_and_the_second_does_not(made, push, on_guest):
     machine, result, _ = push()
     assert machine.changed > 10 and result.engine is Engine.MITOGEN
 
-    with urllib.request.urlopen(f"http://{guest.ADDRESS}/", timeout=30) as answer:
+    with urllib.request.urlopen(f"http://{guest.ADDRESS}/", timeout=300) as answer:
         assert answer.read().decode() == "こんにちは"
     behind = urllib.request.Request(f"http://{guest.ADDRESS}/", headers={"Host": "behind.test"})
-    with urllib.request.urlopen(behind, timeout=30) as answer:  # noqa: S310 (our own machine)
+    with urllib.request.urlopen(behind, timeout=300) as answer:  # noqa: S310 (our own machine)
         assert answer.read().decode() == "passed on"
         assert answer.headers["Server"] == "nginx", "the version is told"
     owner = "SELECT pg_catalog.pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'Staff-Data'"

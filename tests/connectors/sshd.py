@@ -34,7 +34,7 @@ def free_port() -> int:
 
 @contextmanager
 def running_sshd(folder: Path, *, addresses: Sequence[str] = LOOPBACK) -> Iterator[Sshd]:
-    """Start sshd as this user in `folder`; raises when it does not listen within ten seconds.
+    """Start sshd as this user in `folder`; raises when it does not listen within two minutes.
 
     At most 16 addresses, 127.0.0.1 among them.
     """
@@ -62,7 +62,7 @@ def running_sshd(folder: Path, *, addresses: Sequence[str] = LOOPBACK) -> Iterat
         ["/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "sshd_config")], stderr=subprocess.DEVNULL
     ) as process:
         try:
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 120
             while True:
                 try:
                     socket.create_connection(("127.0.0.1", port), timeout=1).close()

@@ -1,12 +1,16 @@
 """A disk pulled over a real qemu-nbd with a one-time key: whole, sparse, resumable, and proven equal."""
 
 import os
+import socket
 import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from controlplane.connectors import disks
 from controlplane.connectors.disks import DiskExport, free_bytes, missing_tools, raw_sha256, source_sha256
 from controlplane.connectors.shell import LocalShell, checked
 from controlplane.errors import KasumiError
@@ -34,6 +38,13 @@ def copy(tmp_path: Path) -> Path:
     with path.open("wb") as file:
         os.truncate(file.fileno(), SIZE)
     return path
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    yield
+    assert not Path(f"/run/kasumi-{NAME}").exists()
+    assert subprocess.run(["pgrep", "-f", f"/run/kasumi-{NAME}/"], check=False, capture_output=True).stdout == b""
 
 
 def export(disk: SourceDisk, name: str = NAME) -> DiskExport:
@@ -69,9 +80,21 @@ def test_the_export_of_a_killed_controller_is_replaced_and_nothing_is_left(disk,
     killed.__enter__()
     with export(disk) as source:
         source.copy_range(str(copy), offset=0, length=SIZE)
-    folder = Path(f"/run/kasumi-{NAME}")
-    assert not folder.exists()
-    assert subprocess.run(["pgrep", "-f", str(folder)], check=False, capture_output=True).stdout == b""
+
+
+def test_a_port_that_another_has_is_passed_over(disk, copy, monkeypatch):
+    with ExitStack() as taken:
+        first = export(disk)._port
+        with suppress(OSError):  # or it is taken already, which is as good
+            taken.enter_context(socket.create_server(("127.0.0.1", first)))
+        with export(disk) as source:
+            assert source._port != first
+            source.copy_range(str(copy), offset=0, length=SIZE)
+        monkeypatch.setattr(disks, "_FIRST_PORT", first)
+        monkeypatch.setattr(disks, "_PORTS", 1)
+        with pytest.raises(KasumiError, match=rf"wanted a free port among {first} to {first} .*all of them taken"), export(disk):
+            pass
+    assert raw_sha256(LocalShell(), str(copy), size_bytes=SIZE) == source_sha256(LocalShell(), disk)
 
 
 def test_the_key_is_neither_in_arguments_nor_readable_by_others(disk):
@@ -82,7 +105,7 @@ def test_the_key_is_neither_in_arguments_nor_readable_by_others(disk):
         for process in Path("/proc").glob("[0-9]*/cmdline"):
             try:
                 assert key.encode() not in process.read_bytes()
-            except (FileNotFoundError, ProcessLookupError):
+            except OSError:
                 continue
 
 

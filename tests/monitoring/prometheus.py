@@ -34,7 +34,7 @@ class Prometheus:
         """The `data` of an answer of its HTTP interface."""
         url = f"http://{self._address}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
         try:
-            with urllib.request.urlopen(url, timeout=10) as answer:
+            with urllib.request.urlopen(url, timeout=60) as answer:
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{parameters}: {json.load(error)['error']}") from None
@@ -76,15 +76,15 @@ def running_prometheus(folder: Path, *, target: str) -> Iterator[Prometheus]:
             yield Prometheus(address)
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=120)
 
 
 def _wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while True:
         assert process.poll() is None, log.read_text()
         try:
-            urllib.request.urlopen(f"http://{address}/-/ready", timeout=5).close()
+            urllib.request.urlopen(f"http://{address}/-/ready", timeout=30).close()
         except OSError:
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.2)

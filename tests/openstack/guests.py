@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from openstack.compute.v2.server import Server
 from openstack.connection import Connection
 
-BOOT_SECONDS = 90
+BOOT_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

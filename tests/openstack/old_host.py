@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from lab.hosts import LIBVIRTD_CONF, QEMU_CONF, RECIPE
 
-_READY_SECONDS = 120
+_READY_SECONDS = 300
 
 
 @contextmanager

@@ -239,7 +239,7 @@ class OpenStackHand:
         return next(i["id"] for i in self.cloud.every("image", "/images", "images") if i["status"] == "active")
 
     @staticmethod
-    def until(holds, seconds=120):
+    def until(holds, seconds=300):
         deadline = time.monotonic() + seconds
         while not holds():
             assert time.monotonic() < deadline, "the cloud did not follow by hand"

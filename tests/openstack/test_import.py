@@ -7,7 +7,7 @@ import pytest
 
 from controlplane.inventory import load
 from controlplane.model.resources import Resources
-from tests.openstack.guests import ground
+from tests.openstack.guests import BOOT_SECONDS, ground
 from tests.openstack.world import make_world
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
@@ -58,14 +58,14 @@ def test_servers_made_by_hand_are_imported_and_the_cloud_is_as_it_was(running_cl
             storage.create_volume(name="old-db-data", size=2),
         ]
         for one in volumes:
-            storage.wait_for_status(one, status="available", failures=["error"], interval=0.3, wait=60)
+            storage.wait_for_status(one, status="available", failures=["error"], interval=0.3, wait=BOOT_SECONDS)
         mappings = [
             {"boot_index": index, "uuid": one.id, "source_type": "volume", "destination_type": "volume"}
             for index, one in zip((0, -1), volumes, strict=True)
         ]
         db = made.boot("old-db", image_id="", block_device_mapping=mappings)
         cloud.compute.stop_server(db)
-        cloud.compute.wait_for_server(db, status="SHUTOFF", interval=0.3, wait=60)
+        cloud.compute.wait_for_server(db, status="SHUTOFF", interval=0.3, wait=BOOT_SECONDS)
         mark = {"kasumi_estate": world.estate, "kasumi_machine": "ledger-1", "kasumi_uuid": secrets.token_hex(16)}
         ours = made.boot("ledger-1", metadata=mark)
         before = everything(world.hand)

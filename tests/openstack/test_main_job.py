@@ -184,7 +184,7 @@ def test_a_server_deleted_by_somebody_during_apply_ends_in_a_named_state(world):
     hand.forget("ledger-1")
 
     def delete_when_it_comes():
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
             found = [server for server in hand.servers() if server["name"] == "ledger-1"]
             if found:

@@ -19,7 +19,7 @@ from tests.openstack.old_host import old_host, virsh
 from tests.openstack.relay import Relay
 from tests.openstack.world import World, clear, make_world
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 DISK_MIB = 64
 DATA_MIB = 8

@@ -14,7 +14,7 @@ from lab.openstack import layout, lifecycle
 from tests.openstack.openstack_hand import OpenStackHand
 from tests.openstack.world import KASUMI, World
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 INVENTORY = """
 hypervisors:

@@ -196,8 +196,8 @@ def _ssh_processes():
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
             name, rest = status.read_text().split("(", 1)[1].rsplit(")", 1)
-        except FileNotFoundError:
-            continue
+        except OSError:
+            continue  # it has just ended
         if name == "ssh" and int(rest.split()[1]) == os.getpid():
             found.add(int(status.parent.name))
     return found

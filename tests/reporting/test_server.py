@@ -27,7 +27,7 @@ def ask():
         view = full_view()
 
         def __call__(self, path, method="GET", **headers):
-            connection = http.client.HTTPConnection(*server.server_address, timeout=10)
+            connection = http.client.HTTPConnection(*server.server_address, timeout=60)
             connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
             answer = connection.getresponse()
             body = answer.read()
@@ -133,16 +133,16 @@ def test_the_command_serves_until_it_is_stopped(tmp_path, stop):
     with kasumi_serve(tmp_path, "--listen", "127.0.0.1:0") as process:
         line = process.stderr.readline()
         address = line.split()[1].removeprefix("http://").rstrip("/")
-        connection = http.client.HTTPConnection(address, timeout=10)
+        connection = http.client.HTTPConnection(address, timeout=60)
         connection.request("GET", "/metrics")
         assert b"consolidation_build_info" in connection.getresponse().read()
         connection.close()
         process.send_signal(stop)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=120) == 0
 
 
 def test_an_unreadable_address_is_a_usage_error(tmp_path):
     with kasumi_serve(tmp_path, "--listen", "9178") as process:
-        _, told = process.communicate(timeout=60)
+        _, told = process.communicate(timeout=120)
     assert process.returncode == 64
     assert told == "kasumi: --listen 9178: wanted ADDRESS:PORT, such as 127.0.0.1:9178\n"

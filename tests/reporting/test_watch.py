@@ -24,7 +24,7 @@ def estate() -> Estate:
     )  # fmt: skip
 
 
-def eventually(true, seconds=20.0):
+def eventually(true, seconds=120.0):
     """Wait for something that other threads bring about."""
     deadline = time.monotonic() + seconds
     while not true():

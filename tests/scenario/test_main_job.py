@@ -193,7 +193,7 @@ def test_the_portal_shows_the_moved_database(world):
     plan = plan_from_json(Path(world.plan).read_text(encoding="utf-8"), world.plan)
     for machine in plan.machines:
         if machine.id.startswith("portal-"):
-            with urllib.request.urlopen(f"http://{machine.nics[0].address}/", timeout=60) as answer:
+            with urllib.request.urlopen(f"http://{machine.nics[0].address}/", timeout=300) as answer:
                 assert b"records=1000" in answer.read()
 
 
@@ -203,7 +203,7 @@ def test_every_query_of_rules_and_dashboard_returns_data_from_the_real_lab(world
     with subprocess.Popen([KASUMI, "serve", "--listen", address, "--interval", "2"], env=world.environment) as serving:
         try:
             with running_prometheus(tmp_path, target=address) as prometheus:
-                missing = prometheus.without_data(recorded() | compared() | drawn(), within_seconds=120)
+                missing = prometheus.without_data(recorded() | compared() | drawn(), within_seconds=300)
         finally:
             serving.terminate()
     assert missing == {}

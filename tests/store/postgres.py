@@ -33,7 +33,7 @@ def running_postgres() -> Iterator[str]:
             [*as_user, programs / "initdb", "-D", folder / "data", "-U", "kasumi", "-A", "trust", "--no-sync"],
             check=True, capture_output=True, cwd="/",
         )  # fmt: skip
-        control = [*as_user, programs / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log"]
+        control = [*as_user, programs / "pg_ctl", "-t", "300", "-D", folder / "data", "-w", "-l", folder / "log"]
         subprocess.run(
             [*control, "-o", f"-c listen_addresses='' -k {folder} -F", "start"], check=True, stdout=subprocess.DEVNULL, cwd="/"
         )

@@ -240,7 +240,7 @@ def test_the_lock_dies_with_its_holder(store, settings):
             pass
         holder.kill()
         holder.wait()
-        deadline = datetime.now(UTC) + timedelta(seconds=10)
+        deadline = datetime.now(UTC) + timedelta(seconds=120)
         while True:
             try:
                 with store.controller_lock("test", verb="apply"):
