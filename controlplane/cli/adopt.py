@@ -47,8 +47,13 @@ def adopt(
     if release:
         if not names:
             raise KasumiError("adopt --release: name the machines to let go of", ExitCode.USAGE)
-        let_go(inputs, session.store, host, names, actor=session.actor)
-        say(f"adopt: released {', '.join(names)} on {host}: unmarked, forgotten, running on as before")
+        gone = let_go(inputs, session.store, host, names, actor=session.actor)
+        if released := [name for name in names if name not in gone]:
+            say(f"adopt: released {', '.join(released)} on {host}: unmarked, forgotten, running on as before")
+        if gone:
+            say(
+                f"adopt: {', '.join(gone)} found neither on {host} nor elsewhere: nothing to unmark, only the record was forgotten"
+            )
         return ExitCode.DONE
     try:
         ready = preview(inputs, session.store, host, names)

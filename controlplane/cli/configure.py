@@ -107,7 +107,7 @@ def line(event: PushEvent) -> str:
 def sentence(result: stage.ConfigureResult) -> str:
     """What the push did, in one line."""
     if not result.machines:
-        return "configure: the accepted plan has no machine made from an image; name one that came by migration to configure it"
+        return "configure: the accepted plan has no machine made from an image; name one that came by migration or was adopted to configure it"
     counts = {status: sum(1 for machine in result.machines if machine.status is status) for status in stage.Status}
     parts = [f"{counts[status]} {status.value}" for status in stage.Status if counts[status]]
     changes = f"{result.changed} changes {'would be made' if result.check else 'made'}" if result.changed else "nothing to change"

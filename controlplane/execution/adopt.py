@@ -16,6 +16,7 @@ from controlplane.execution.drift import differences
 from controlplane.execution.observe import HostTarget, observe_host, targets_of_estate
 from controlplane.model.document import digest
 from controlplane.model.drift import Drift
+from controlplane.model.observed import HostObservation
 from controlplane.model.plan import PlannedMachine
 from controlplane.planning.adoption import Candidate, Matching, as_adopted, matching
 from controlplane.planning.identity import machine_uuid
@@ -101,17 +102,21 @@ def adopt(ready: Preview, inputs: PlanInputs, store: Store, *, actor: str) -> di
     return problems
 
 
-def release(inputs: PlanInputs, store: Store, host: str, names: Sequence[str], *, actor: str) -> None:
+def release(inputs: PlanInputs, store: Store, host: str, names: Sequence[str], *, actor: str) -> tuple[str, ...]:
     """Take our mark off machines that were adopted and are in no accepted plan, and forget their ids.
 
-    Raises RefusedError for one that the accepted plan has, or that was never adopted: nothing was changed then.
+    Returns those that stand nowhere any more, of which there was only the record to forget. Raises, with nothing changed,
+    RefusedError for one that the accepted plan has, that was never adopted or stands elsewhere, and UnreachableError for one that may
+    stand on a host that does not answer. Raises KasumiError when a second look does not find the marks gone: nothing is forgotten then.
     """
     estate = inputs.estate.id
     if host not in inputs.estate.hosts:
         raise KasumiError(f"adopt: {host} is no host of the inventory; `kasumi inventory list hosts` shows them")
     planned = {machine.id for machine in inputs.parent.machines} if inputs.parent is not None else set()
+    target = _target(inputs, host)
     with store.controller_lock(estate, verb="adopt"):
         recorded = store.native_ids(estate)
+        gone = []
         for name in names:
             if name in planned:
                 raise RefusedError(
@@ -119,28 +124,54 @@ def release(inputs: PlanInputs, store: Store, host: str, names: Sequence[str], *
                 )
             if machine_uuid(estate, name) not in recorded:
                 raise RefusedError(f"machine {name}: no adoption is on record; there is nothing to release")
-            _refuse_elsewhere(inputs, host, name, recorded[machine_uuid(estate, name)])
-        provider = _target(inputs, host).open()
+            if not stands_on(inputs.observation.hosts, host, name, recorded[machine_uuid(estate, name)]):
+                gone.append(name)
+        provider = target.open()
         try:
             for name in names:
                 uuid = machine_uuid(estate, name)
                 ref = MachineRef(estate=estate, machine=name, uuid=uuid, native_id=recorded[uuid])
-                detail: dict[str, object] = {"host": host, "native_id": recorded[uuid]}
-                _evidence(store, estate, actor, "release:intent", name, detail)
+                _evidence(store, estate, actor, "release:intent", name, {"host": host, "native_id": recorded[uuid]})
                 with_deadline(partial(provider.release, ref), seconds=MACHINE_SECONDS, what=f"{name} on {host}")
-                store.forget_native_ids(estate, [uuid])
-                _evidence(store, estate, actor, "release:done", name, detail)
         finally:
             provider.close()
+        _see_unmarked(observe_host(target), [recorded[machine_uuid(estate, name)] for name in names])
+        for name in names:
+            uuid = machine_uuid(estate, name)
+            store.forget_native_ids(estate, [uuid])
+            detail = {"host": host, "native_id": recorded[uuid], "gone": name in gone}
+            _evidence(store, estate, actor, "release:done", name, detail)
+    return tuple(gone)
 
 
-def _refuse_elsewhere(inputs: PlanInputs, host: str, name: str, native_id: str) -> None:
-    """To forget a machine while its mark stands on another host would leave it to nobody."""
-    if not inputs.observation.hosts[host].reachable:
-        raise UnreachableError(f"host {host} not reached: {inputs.observation.hosts[host].error}")
-    for other, seen in sorted(inputs.observation.hosts.items()):
-        if other != host and any(machine.given_id == native_id and machine.mark is not None for machine in seen.machines):
+def stands_on(seen: Mapping[str, HostObservation], host: str, name: str, native_id: str) -> bool:
+    """Whether the host has the machine. To forget one while its mark stands on another host would leave it to nobody.
+
+    Raises RefusedError where another host has it, UnreachableError where one that does not answer may have it.
+    """
+    if not seen[host].reachable:
+        raise UnreachableError(f"host {host} not reached: {seen[host].error}")
+    for other, found in sorted(seen.items()):
+        if other != host and any(machine.given_id == native_id and machine.mark is not None for machine in found.machines):
             raise RefusedError(f"machine {name}: stands on {other}, not on {host}; `kasumi adopt {other} {name} --release`")
+    here = any(machine.given_id == native_id for machine in seen[host].machines)
+    if not here and (silent := ", ".join(sorted(other for other, found in seen.items() if not found.reachable))):
+        raise UnreachableError(
+            f"machine {name}: not on {host}, and it may stand with our mark on a host that does not answer: {silent}; nothing was "
+            f"released or forgotten: run again when all answer"
+        )
+    return here
+
+
+def _see_unmarked(after: HostObservation, native_ids: Sequence[str]) -> None:
+    if not after.reachable:
+        raise UnreachableError(
+            f"host {after.host} not reached for a second look: {after.error}; our marks were taken off, as far as it said, and nothing "
+            "is forgotten until they are seen gone: run again"
+        )
+    left = sorted(machine.name for machine in after.machines if machine.given_id in native_ids and machine.mark is not None)
+    if left:
+        raise KasumiError(f"adopt: a second look at {after.host} still finds our mark on {', '.join(left)}; run again")
 
 
 def _target(inputs: PlanInputs, host: str) -> HostTarget:

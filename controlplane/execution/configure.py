@@ -1,12 +1,12 @@
 """Pushes the security policy and middleware to machines of the accepted plan, and records what was done.
 
-Machines made from an image are ours to configure. One that came by migration is configured only when it is named: it runs
-a ministry's legacy system, which must not change because somebody ran a command for all.
+Machines made from an image are ours to configure. One that came by migration or was adopted is configured only when it is named: it
+runs a ministry's legacy system, which must not change because somebody ran a command for all.
 """
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -15,7 +15,8 @@ from pathlib import Path
 
 from controlplane.connectors.ansible import Engine, Login, Push, Pushed, Target, push
 from controlplane.connectors.push_events import Notice, Tally, Watch
-from controlplane.errors import ExitCode, KasumiError, RefusedError
+from controlplane.discovery.record import server_keys
+from controlplane.errors import ExitCode, KasumiError
 from controlplane.execution.reachable import KeyBook, Reached, wait_until_reachable
 from controlplane.execution.reconcile import accepted
 from controlplane.model.document import digest, to_data
@@ -105,7 +106,8 @@ def configure(store: Store, estate: str, *, home: Path, options: Options, actor:
         began = time.monotonic()
         run = store.begin_run(estate, "configure", digest(plan), actor, datetime.now(UTC))
         try:
-            result = _configure(plan, machines, home=home, options=options, watch=watch, began=began)
+            recorded = store.native_ids(estate)
+            result = _configure(plan, machines, recorded, home=home, options=options, watch=watch, began=began)
         except BaseException as error:
             why = str(error) or type(error).__name__
             store.end_run(run, "failed", {"error": why}, datetime.now(UTC))
@@ -122,14 +124,7 @@ def selected(plan: Plan, names: Sequence[str]) -> tuple[PlannedMachine, ...]:
     if not names:
         return tuple(machine for machine in plan.machines if machine.method is Method.IMAGE)
     _refuse_unknown(names, [machine.id for machine in plan.machines])
-    chosen = tuple(machine for machine in plan.machines if machine.id in set(names))
-    adopted = [machine.id for machine in chosen if machine.method is Method.ADOPT]
-    if adopted:
-        raise RefusedError(
-            f"configure: {', '.join(adopted)} was adopted, not made from an image: nothing of ours can log in there, and what runs on "
-            "it is not known; leave it out"
-        )
-    return chosen
+    return tuple(machine for machine in plan.machines if machine.id in set(names))
 
 
 def refuse_unknown_roles(machines: Sequence[PlannedMachine]) -> None:
@@ -164,10 +159,19 @@ def policy_digest(folder: Path) -> str:
 
 
 def _configure(
-    plan: Plan, machines: Sequence[PlannedMachine], *, home: Path, options: Options, watch: Watch, began: float
+    plan: Plan,
+    machines: Sequence[PlannedMachine],
+    recorded: Mapping[str, str],
+    *,
+    home: Path,
+    options: Options,
+    watch: Watch,
+    began: float,
 ) -> ConfigureResult:
-    keys = KeyBook(known_hosts=home / "known_hosts", accept=options.accept_host_keys)
-    reached = wait_until_reachable(plan, machines, keys, seconds=options.wait_seconds, say=lambda text: watch(Notice(text=text)))
+    keys = KeyBook(known_hosts=home / "known_hosts", trusted=server_keys(home), accept=options.accept_host_keys)
+    reached = wait_until_reachable(
+        plan, machines, keys, recorded, seconds=options.wait_seconds, say=lambda text: watch(Notice(text=text))
+    )
     playbooks = resource("playbooks")
     pushed = Pushed(tallies={}, failures=(), engine=options.engine)
     if reached.ready:

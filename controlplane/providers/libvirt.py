@@ -20,7 +20,7 @@ from controlplane.model.observed import HostObservation
 from controlplane.model.plan import Method, PlannedImage, PlannedMachine, PlannedNetwork
 from controlplane.providers import libvirt_guest, libvirt_network
 from controlplane.providers.libvirt_adjust import adjust_disk, adjust_nics, adjust_size
-from controlplane.providers.libvirt_adopt import look_at, put_mark, root_path, take_mark
+from controlplane.providers.libvirt_adopt import grow_adopted, look_at, put_mark, take_mark
 from controlplane.providers.libvirt_connection import Connection
 from controlplane.providers.libvirt_domain import domain_xml, shape_of
 from controlplane.providers.libvirt_observe import (
@@ -355,23 +355,9 @@ class LibvirtProvider:
             volume, below_bytes = self._storage.root(machine.id)
             changed |= adjust_disk(domain, volume, wanted_gib=machine.size.disk_gib, least_bytes=below_bytes, machine=machine.id)
         elif changed and kept_gib != machine.size.disk_gib:
-            self._grow_adopted(domain, machine)
+            grow_adopted(domain, machine, self._host)
         if changed:
             put_mark(domain, machine, estate=self._estate, plan=plan)
-
-    def _grow_adopted(self, domain: libvirt.virDomain, machine: PlannedMachine) -> None:
-        """The disk of an adopted machine lies where it lay; only libvirt's own pools know how to grow it."""
-        connection, path = self._connection.open(), root_path(domain)
-        try:
-            volume = connection.storageVolLookupByPath(path)
-        except libvirt.libvirtError as error:
-            if error.get_error_code() != libvirt.VIR_ERR_NO_STORAGE_VOL:
-                raise
-            raise RefusedError(
-                f"machine {machine.id} on {self._host}: wanted a disk of {machine.size.disk_gib} GiB; its disk {path} lies in no "
-                "storage pool, so it is not grown: define a pool over its folder, or plan the size it has"
-            ) from None
-        adjust_disk(domain, volume, wanted_gib=machine.size.disk_gib, least_bytes=0, machine=machine.id)
 
 
 def _lookup(find: Callable[[], libvirt.virDomain]) -> libvirt.virDomain | None:

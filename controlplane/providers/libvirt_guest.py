@@ -18,6 +18,7 @@ _NOT_READY = frozenset(
         libvirt.VIR_ERR_OPERATION_TIMEOUT,
         libvirt.VIR_ERR_OPERATION_INVALID,
         libvirt.VIR_ERR_NO_SUPPORT,
+        libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,  # a machine of others' making may have no channel for an agent
     }
 )
 

@@ -21,7 +21,7 @@ from controlplane.model.plan import Method, PlannedImage, PlannedMachine, Planne
 from controlplane.model.resources import Resources
 from controlplane.model.security import SecurityGroup, security_groups
 from controlplane.providers import openstack_console, openstack_drain, openstack_image, openstack_network
-from controlplane.providers.openstack_adopt import look_at, put_mark, take_mark
+from controlplane.providers.openstack_adopt import look_at, put_mark, refuse_larger_volume, take_mark
 from controlplane.providers.openstack_cloud import Cloud, Json
 from controlplane.providers.openstack_copy import note_booted, remove_copy, unbooted_copy
 from controlplane.providers.openstack_faults import ApiError
@@ -234,7 +234,7 @@ class OpenStackProvider:
     def look_at_foreign(self, native_id: str) -> Foreign:
         """What a plan cannot say of it."""
         with self._cloud.errors(f"server {native_id}"):
-            return look_at(self._cloud.get("compute", f"/servers/{native_id}")["server"])
+            return look_at(self._cloud, self._cloud.get("compute", f"/servers/{native_id}")["server"])
 
     def adopt(self, machine: PlannedMachine, *, native_id: str, plan: str) -> None:
         """Metadata and a tag on the server, the description of its ports; nothing else changes."""
@@ -337,6 +337,7 @@ class OpenStackProvider:
                     f"machine {machine.id} on {self._host}: wanted a disk of {machine.size.disk_gib} GiB, found {found.disk_gib} GiB; "
                     "a disk never shrinks, as that would cut off data: plan the larger size"
                 )
+            refuse_larger_volume(server, volume, machine, self._host)
             choice = self._flavor(machine.size, on_volume=volume is not None)
             if choice.flavor.name != before:
                 server = resize_server(self._cloud, server, choice.flavor.id, choice.flavor.name, what)

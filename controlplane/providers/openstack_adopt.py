@@ -6,11 +6,13 @@ comes last when the mark is put on, and goes last when it is taken off, so that 
 
 from controlplane.errors import RefusedError
 from controlplane.model.observed import PowerState
+from controlplane.model.plan import PlannedMachine
 from controlplane.providers.openstack_cloud import Cloud, Json
 from controlplane.providers.openstack_mark import ADOPTED, AUTOSTART, ESTATE, MACHINE, MADE_FOR, PLAN, UUID, mark_of, tag
 from controlplane.providers.openstack_observe import state_of
 from controlplane.providers.openstack_port import mark_of_ref
 from controlplane.providers.openstack_server import note
+from controlplane.providers.openstack_volume import is_volume_backed, root_volume
 from controlplane.providers.protocol import Foreign, MachineRef
 
 _KEYS = (AUTOSTART, PLAN, MADE_FOR, ESTATE, MACHINE, ADOPTED, UUID)
@@ -18,17 +20,23 @@ _KEYS = (AUTOSTART, PLAN, MADE_FOR, ESTATE, MACHINE, ADOPTED, UUID)
 _STEADY = frozenset({PowerState.RUNNING, PowerState.STOPPED, PowerState.PAUSED})
 
 
-def look_at(server: Json) -> Foreign:
-    """What a plan cannot say of it."""
+def look_at(cloud: Cloud, server: Json) -> Foreign:
+    """The size of its root disk, and what a plan cannot say of it. Raises ApiError."""
     obstacles = []
-    if server.get("image") == "":
-        obstacles.append("it runs from a volume, which plans do not know yet; leave it foreign")
-    elif not server["flavor"]["disk"]:
+    disk_gib = server["flavor"]["disk"] or None
+    if is_volume_backed(server):
+        volume = root_volume(cloud, server)
+        disk_gib = volume["size"] if volume is not None else None
+        if volume is None:
+            obstacles.append(
+                "it boots from a volume that Cinder does not show us; see `openstack volume list`, or leave it foreign"
+            )
+    elif disk_gib is None:
         obstacles.append("its flavor states no disk, so a plan would give it another; resize it to a flavor with its disk first")
     state = state_of(server)
     if state not in _STEADY or server["status"] == "VERIFY_RESIZE":
         obstacles.append(f"it is {server['status']}; bring it to rest first")
-    return Foreign(disk_gib=server["flavor"]["disk"] or None, obstacles=tuple(obstacles))
+    return Foreign(disk_gib=disk_gib, obstacles=tuple(obstacles))
 
 
 def put_mark(cloud: Cloud, ref: MachineRef, host: str, *, plan: str, autostart: bool) -> None:
@@ -67,6 +75,15 @@ def take_mark(cloud: Cloud, ref: MachineRef, host: str) -> None:
     for key in _KEYS:
         if key in noted:
             cloud.delete("compute", f"/servers/{server['id']}/metadata/{key}")
+
+
+def refuse_larger_volume(server: Json, volume: Json | None, machine: PlannedMachine, host: str) -> None:
+    """Raises RefusedError for an adopted server whose volume, which is not of our making, would have to grow."""
+    if volume is not None and ADOPTED in server["metadata"] and machine.size.disk_gib > volume["size"]:
+        raise RefusedError(
+            f"machine {machine.id} on {host}: wanted a disk of {machine.size.disk_gib} GiB, found its volume {volume['id']} with "
+            f"{volume['size']} GiB; the machine was adopted, and its volume is not ours to change: extend it by hand, or plan the size it has"
+        )
 
 
 def _describe_ports(cloud: Cloud, server: Json, description: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from controlplane.cli.configure import sentence
 from controlplane.connectors.ansible import Engine
-from controlplane.errors import ExitCode, KasumiError, RefusedError
+from controlplane.errors import ExitCode, KasumiError
 from controlplane.execution.configure import (
     ConfigureResult,
     MachineResult,
@@ -30,11 +30,10 @@ def test_a_migrated_machine_is_left_alone_until_it_is_named():
     assert [m.id for m in selected(whole, ["legacy"])] == ["legacy"]
 
 
-def test_an_adopted_machine_is_refused():
+def test_an_adopted_machine_is_left_alone_until_it_is_named():
     whole = plan(machine("web-1"), machine("before", method=Method.ADOPT))
     assert [m.id for m in selected(whole, ())] == ["web-1"]
-    with pytest.raises(RefusedError, match="configure: before was adopted, not made from an image"):
-        selected(whole, ["web-1", "before"])
+    assert [m.id for m in selected(whole, ["web-1", "before"])] == ["web-1", "before"]
 
 
 def test_an_unknown_machine_is_refused_with_near_names():

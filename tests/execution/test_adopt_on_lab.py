@@ -1,4 +1,4 @@
-"""A domain that somebody made on a real hypervisor comes under management, is kept, and is let go of; it never stops."""
+"""A domain with two disks that somebody made on a real hypervisor comes under management, is kept, and is let go of; it never stops."""
 
 import json
 import os
@@ -45,7 +45,7 @@ ministry_mof:
         mof-mail:
           kasumi_server:
             kind: virtual
-            size: {{vcpus: 1, memory: 64MiB, disk: 2GiB}}
+            size: {{vcpus: 1, memory: 64MiB, disk: 3GiB}}
             disposition: rehost
             network: shared
             address: 10.77.10.250
@@ -85,7 +85,7 @@ def world(running_lab, tmp_path_factory):
     before = hand.networks()
     hand.make_pool(f"/var/lib/libvirt/{estate}")
     try:
-        hand.make_running(DOMAIN, MAC, bridge="br-shared", memory_mib=64)
+        hand.make_running(DOMAIN, MAC, bridge="br-shared", memory_mib=64, disks=("vda", "vdb"))
         hand.set_autostart(DOMAIN, autostart=True)
         yield SimpleNamespace(kasumi=kasumi, hand=hand, inventory=hosts, plan=str(folder / "plan.json"))
     finally:
@@ -114,11 +114,11 @@ def test_from_foreign_to_kept_and_back(world):
 
     shown = json.loads(world.kasumi("adopt", "hv1", "--dry-run", "-o", "json").stdout)
     assert [(row["machine"], row["found"], row["adopted"]) for row in shown["machines"]] == [("mof-mail", DOMAIN, False)]
-    assert [(row["what"], row["wanted"], row["found"]) for row in shown["differences"]] == [("disk GiB", "2", "1")]
+    assert [(row["what"], row["wanted"], row["found"]) for row in shown["differences"]] == [("disk GiB", "3", "2")]
     assert "not confirmed, nothing was changed" in world.kasumi("adopt", "hv1", code=5).stderr
     assert (state(world), world.hand.is_marked(DOMAIN)) == (before, False)
 
-    edit(world, "disk: 2GiB", "disk: 1GiB")
+    edit(world, "disk: 3GiB", "disk: 2GiB")  # that of both its disks
     shown = world.kasumi("adopt", "hv1", "mof-mail", "--yes")
     assert "differs" not in shown.stderr
     assert "1 adopted" in shown.stderr

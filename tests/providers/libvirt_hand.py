@@ -70,27 +70,31 @@ class LibvirtHand:
         network = f"{self._pool}-{machine.nics[0].network}"
         self.make_running(name, machine.nics[0].mac, network=network, memory_mib=machine.size.memory_mib)
 
-    def make_running(self, name: str, mac: str, *, memory_mib: int, **source: str) -> None:
-        """A running domain with a disk of 1 GiB and a card; `source` is the network or the bridge that it is plugged into."""
+    def make_running(self, name: str, mac: str, *, memory_mib: int, disks: tuple[str, ...] = ("vda",), **source: str) -> None:
+        """A running domain with disks of 1 GiB each and a card; `source` is the network or the bridge that it is plugged into."""
         connection = self._connect()
         (kind,) = source
-        pool = connection.storagePoolLookupByName(self._pool)
-        there = [volume for volume in pool.listAllVolumes() if volume.name() == f"{name}.qcow2"]
-        volume = there[0] if there else pool.createXML(volume_xml(f"{name}.qcow2", 2**30, "qcow2"))
         domain = etree.Element("domain", {"type": "test" if connection.getType() == "TEST" else "qemu"})
         etree.SubElement(domain, "name").text = name
         etree.SubElement(domain, "memory", {"unit": "MiB"}).text = str(memory_mib)
         etree.SubElement(domain, "vcpu").text = "1"
         etree.SubElement(etree.SubElement(domain, "os"), "type").text = "hvm"
         devices = etree.SubElement(domain, "devices")
-        disk = etree.SubElement(devices, "disk", {"type": "file", "device": "disk"})
-        etree.SubElement(disk, "driver", {"name": "qemu", "type": "qcow2"})
-        etree.SubElement(disk, "source", {"file": volume.path()})
-        etree.SubElement(disk, "target", {"dev": "vda", "bus": "virtio"})
+        for target in disks:
+            disk = etree.SubElement(devices, "disk", {"type": "file", "device": "disk"})
+            etree.SubElement(disk, "driver", {"name": "qemu", "type": "qcow2"})
+            etree.SubElement(disk, "source", {"file": self._gibibyte(f"{name}-{target}.qcow2")})
+            etree.SubElement(disk, "target", {"dev": target, "bus": "virtio"})
         card = etree.SubElement(devices, "interface", {"type": kind})
         etree.SubElement(card, "mac", {"address": mac})
         etree.SubElement(card, "source", {kind: source[kind]})
         connection.defineXML(etree.tostring(domain, encoding="unicode")).create()
+
+    def _gibibyte(self, name: str) -> str:
+        """The path of a volume of 1 GiB, made where there is none of this name."""
+        pool = self._connect().storagePoolLookupByName(self._pool)
+        there = [volume for volume in pool.listAllVolumes() if volume.name() == name]
+        return (there[0] if there else pool.createXML(volume_xml(name, 2**30, "qcow2"))).path()
 
     def remove_running(self, name: str) -> None:
         """Nothing happens where it was never made."""

@@ -1,6 +1,7 @@
 """An adopted server, whatever breaks off and whatever state it is in: there is no moment at which it counts as ours to delete."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from controlplane.errors import RefusedError
 from controlplane.model.plan import Method
 from controlplane.providers.openstack import OpenStackProvider
-from controlplane.providers.openstack_adopt import put_mark, take_mark
+from controlplane.providers.openstack_adopt import look_at, put_mark, refuse_larger_volume, take_mark
 from controlplane.providers.openstack_mark import ADOPTED, ESTATE, MACHINE, UUID, mark_of
 from controlplane.providers.protocol import MachineRef
 from tests.execution.plans import machine
@@ -116,3 +117,37 @@ def test_an_adopted_server_in_error_is_never_deleted():
     with pytest.raises(RefusedError, match="it was adopted and its server is in ERROR; it is not deleted"):
         provider.ensure_machine(WEB, plan="", network_names={}, image=None, seed=None, native_id="6e3f")
     assert nova.deleted == []
+
+
+VOLUME = {"id": "v1", "size": 4, "bootable": "true", "attachments": [{"server_id": "6e3f", "device": "/dev/vda"}]}
+ON_VOLUME = {
+    "image": "",
+    "flavor": {"disk": 0, "vcpus": 1, "ram": 512, "original_name": "m1"},
+    "os-extended-volumes:volumes_attached": [{"id": "v1"}],
+}
+
+
+@pytest.mark.parametrize(("volume", "seen"), [(VOLUME, (4, 0)), (None, (None, 1))], ids=["shown", "not shown"])
+def test_a_server_on_a_volume_has_the_size_of_it(volume, seen):
+    found = look_at(Cinder(volume), Nova(**ON_VOLUME).server)
+    assert (found.disk_gib, len(found.obstacles)) == seen
+
+
+def test_the_volume_of_an_adopted_server_is_never_made_larger():
+    adopted_server = Nova(MARK | {ADOPTED: "yes"}, **ON_VOLUME).server
+    larger = replace(WEB, size=replace(WEB.size, disk_gib=5))
+    with pytest.raises(RefusedError, match="found its volume v1 with 4 GiB; the machine was adopted, and its volume is not ours"):
+        refuse_larger_volume(adopted_server, VOLUME, larger, "west")
+    refuse_larger_volume(adopted_server, VOLUME, WEB, "west")
+    refuse_larger_volume(Nova(MARK, **ON_VOLUME).server, VOLUME, larger, "west")
+
+
+class Cinder:
+    """Shows this volume, or none."""
+
+    def __init__(self, volume):
+        self.volume = volume
+
+    def find(self, service, path):
+        assert (service, path) == ("block_storage", "/volumes/v1")
+        return None if self.volume is None else {"volume": self.volume}

@@ -1,17 +1,22 @@
 """The contract on libvirt's own test driver, as far as it goes: it takes no uploads and keeps its host within one connection."""
 
 import secrets
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from controlplane.errors import RefusedError
 from controlplane.model.estate import StoragePool
-from controlplane.model.plan import PlannedNetwork
+from controlplane.model.plan import Method, PlannedNetwork
 from controlplane.providers.libvirt import LibvirtProvider
 from controlplane.providers.libvirt_connection import Connection
+from controlplane.providers.protocol import Foreign
 from tests.providers.contract import AdoptContract, MachineContract, NetworkContract, Place
 from tests.providers.libvirt_hand import LibvirtHand
 
+DISK_GIB = 1024
+"""What the test driver says of every disk."""
 HOST = Path(__file__).parent / "test_host.xml"
 
 
@@ -52,7 +57,22 @@ class TestMachines(MachineContract):
 
 
 class TestAdopting(AdoptContract):
-    pass
+    def test_several_disks_count_together_and_none_of_them_is_touched(self, place):
+        machine = replace(place.machine(), method=Method.ADOPT, image="")
+        mac, network = machine.nics[0].mac, place.networks[0].name
+        place.hand.make_running("before-us", mac, memory_mib=64, disks=("vda", "vdb"), network=network)
+        before, definition = place.named("before-us"), place.hand.without_mark("before-us")
+        both_gib = 2 * DISK_GIB
+        assert place.provider.look_at_foreign(before.given_id) == Foreign(disk_gib=both_gib, obstacles=())
+        machine = replace(machine, size=replace(machine.size, memory_mib=64, disk_gib=both_gib))
+        place.provider.adopt(machine, native_id=before.given_id, plan="")
+        place.ensure_adopted(machine, before)
+        assert place.named("before-us").disk_gib == both_gib
+        for wanted_gib in (both_gib - 1, both_gib + 1):
+            other = replace(machine, size=replace(machine.size, disk_gib=wanted_gib))
+            with pytest.raises(RefusedError, match=f"wanted disks of {wanted_gib} GiB together, found {both_gib} GiB on 2 disks"):
+                place.ensure_adopted(other, before)
+        assert place.hand.without_mark("before-us") == definition
 
 
 class TestNetworks(NetworkContract):
