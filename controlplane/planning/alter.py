@@ -7,14 +7,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from ipaddress import IPv4Network
 from math import ceil
+from typing import Protocol, TypeVar
 
-from controlplane.model.estate import Host, Network, Server, System, WantedMachine
+from controlplane.model.estate import Host, Ministry, Network, Server, System, Tier, WantedMachine
+from controlplane.model.needs import Licence, Needs
 from controlplane.model.resources import Overcommit, Resources
 from controlplane.planning.believed import believed_host
 from controlplane.planning.demand import demand_of
 from controlplane.planning.identity import machine_uuid
 from controlplane.planning.inputs import PlanInputs
 
+_Asked = TypeVar("_Asked", Server, WantedMachine)
 _UNUSED = IPv4Network("240.0.0.0/4")
 """Addresses that nobody may use: networks of a ministry that does not exist take theirs from here."""
 
@@ -167,13 +170,55 @@ def with_host_changed(inputs: PlanInputs, host: str, change: Callable[[Host], Ho
 def with_system_spread_over(inputs: PlanInputs, system: str, spread_over: str) -> PlanInputs:
     """Replicas of one system differ in no more than this failure domain."""
     tier = inputs.estate.tiers[inputs.estate.systems[system].tier]
-    return _with_tier(inputs, system, tier.host_failures, spread_over)
+    return _with_tier(inputs, system, replace(tier, spread_over=spread_over))
 
 
-def with_system_surviving(inputs: PlanInputs, system: str, host_failures: int) -> PlanInputs:
-    """One system need survive the loss of no more hosts than this."""
+def with_system_surviving(inputs: PlanInputs, system: str, failures: int, survives: str) -> PlanInputs:
+    """One system need survive the loss of no more hosts, racks or the like than this."""
     tier = inputs.estate.tiers[inputs.estate.systems[system].tier]
-    return _with_tier(inputs, system, host_failures, tier.spread_over)
+    return _with_tier(inputs, system, replace(tier, host_failures=failures, survives=survives))
+
+
+def with_licence(inputs: PlanInputs, product: str, sockets: int) -> PlanInputs:
+    """A product is licensed for so many sockets."""
+    licences = {**inputs.estate.licences, product: Licence(id=product, sockets=sockets)}
+    return replace(inputs, estate=replace(inputs.estate, licences=licences))
+
+
+def with_ministries_together(inputs: PlanInputs, one: str, other: str) -> PlanInputs:
+    """Two ministries are no longer kept apart."""
+
+    def sharing(ministry: Ministry) -> Ministry:
+        if ministry.id not in {one, other}:
+            return ministry
+        return replace(ministry, apart_from=tuple(each for each in ministry.apart_from if each not in {one, other}))
+
+    ministries = {name: sharing(each) for name, each in inputs.estate.ministries.items()}
+    return replace(inputs, estate=replace(inputs.estate, ministries=ministries))
+
+
+def with_together_changed(inputs: PlanInputs, system: str, group: tuple[str, str], domain: str) -> PlanInputs:
+    """A group of a system is kept together in another domain, or with an empty one not at all."""
+
+    def changed(needs: Needs) -> Needs:
+        kept = [each for each in needs.together if each != group]
+        if len(kept) < len(needs.together) and domain:
+            kept.append((domain, group[1]))
+        return replace(needs, together=tuple(sorted(set(kept))))
+
+    def regrouped(asked: _Asked) -> _Asked:
+        return replace(asked, needs=changed(asked.needs)) if asked.system == system else asked
+
+    return _with_asked(inputs, regrouped)
+
+
+def without_pins(inputs: PlanInputs, machine: str) -> PlanInputs:
+    """A machine, be it wanted as such or made from a server, may stand on any host."""
+
+    def unpinned(asked: _Asked) -> _Asked:
+        return replace(asked, only_on=(), not_on=()) if asked.id == machine else asked
+
+    return _with_asked(inputs, unpinned)
 
 
 def with_machine_size(inputs: PlanInputs, machine: str, size: Resources) -> PlanInputs:
@@ -186,11 +231,22 @@ def with_machine_size(inputs: PlanInputs, machine: str, size: Resources) -> Plan
     return replace(inputs, estate=replace(estate, servers={**estate.servers, machine: server}))
 
 
-def _with_tier(inputs: PlanInputs, system: str, host_failures: int, spread_over: str) -> PlanInputs:
+class _Change(Protocol):
+    def __call__(self, asked: _Asked) -> _Asked: ...
+
+
+def _with_asked(inputs: PlanInputs, change: _Change) -> PlanInputs:
+    estate = inputs.estate
+    machines = {name: change(each) for name, each in estate.machines.items()}
+    servers = {name: change(each) for name, each in estate.servers.items()}
+    return replace(inputs, estate=replace(estate, machines=machines, servers=servers))
+
+
+def _with_tier(inputs: PlanInputs, system: str, wanted: Tier) -> PlanInputs:
     estate = inputs.estate
     given = estate.systems[system]
-    tier_id = f"{given.tier}, {spread_over}, {host_failures}"
-    tier = replace(estate.tiers[given.tier], id=tier_id, host_failures=host_failures, spread_over=spread_over)
+    tier_id = f"{given.tier}, {wanted.spread_over}, {wanted.survives}, {wanted.host_failures}"
+    tier = replace(wanted, id=tier_id)
     changed = replace(
         estate, tiers={**estate.tiers, tier_id: tier}, systems={**estate.systems, system: replace(given, tier=tier_id)}
     )
