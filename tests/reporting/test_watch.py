@@ -81,6 +81,7 @@ def test_a_hung_host_delays_nobody_and_has_one_call_outstanding(accepted, watchi
     before = threading.active_count()
     watch = watching(deadline_seconds=0.5)
     eventually(lambda: watch.state().hosts[1].up is False)
+    eventually(lambda: watch.state().hosts[0].good is not None)
     first = watch.state().hosts[0].good.observed_at
     eventually(lambda: watch.state().hosts[0].good.observed_at > first)
     down = watch.state().hosts[1]
