@@ -27,7 +27,9 @@ def push(made):
 
     def run(**options):
         events = []
-        result = configure(store, wanted.estate, home=home, options=Options(**options), actor="test", watch=events.append)
+        result = configure(
+            store, wanted.estate, home=home, options=Options(wait_seconds=1200, **options), actor="test", watch=events.append
+        )
         (machine,) = result.machines
         assert machine.status is Status.OK, machine
         return machine, result, events

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -12,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from tests.connectors.sshd import free_port
 
 MONITORING = Path(__file__).parents[2] / "monitoring"
 INSTALL = "install it with `apt-get install prometheus`"
@@ -63,9 +64,7 @@ def running_prometheus(folder: Path, *, target: str) -> Iterator[Prometheus]:
     assert program, f"no prometheus; {INSTALL}"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "prometheus.yml").write_text(_CONFIG.format(monitoring=MONITORING, target=target))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     command = [
         program, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
         f"--web.listen-address={address}", "--log.level=warn",

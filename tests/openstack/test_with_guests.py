@@ -87,7 +87,7 @@ def test_a_real_guest_is_made_and_configured(world):
     world.kasumi("plan", "-o", world.plan)
     world.kasumi("apply", world.plan)
     assert world.made() == {"server real-1 ACTIVE", "port kasumi-real-1"}
-    world.kasumi("configure", "real-1", "--wait", "600")
+    world.kasumi("configure", "real-1", "--wait", "1200")
     second = json.loads(world.kasumi("configure", "real-1", "-o", "json").stdout)
     (rows,) = (value for value in second.values() if isinstance(value, list))
     assert [(row["machine"], row["changed"]) for row in rows] == [("real-1", 0)]

@@ -182,7 +182,7 @@ def test_a_guest_boots_tells_its_keys_and_shuts_down_when_asked(clean):
         seed=render_seed(machine, access),
     )
     clean.provider.start(clean.ref(machine))
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 900
     while not (keys := clean.provider.ssh_host_keys(clean.ref(machine))) and time.monotonic() < deadline:
         time.sleep(2)
     assert [key.split()[0] for key in keys] == ["ssh-ed25519"]

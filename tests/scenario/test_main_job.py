@@ -139,7 +139,7 @@ def test_an_unreachable_host_does_not_stop_the_others(world):
 
 
 def test_check_mode_then_configure_then_nothing_changes(world):
-    checked = world.kasumi("configure", "--check", "--diff")
+    checked = world.kasumi("configure", "--check", "--diff", "--wait", "1200")
     assert "nftables" in checked.stdout + checked.stderr
     world.kasumi("configure")
     second = json.loads(world.kasumi("configure", "-o", "json").stdout)
