@@ -78,12 +78,12 @@ def seen_from_outside() -> dict[str, object]:
         "mounts": not_the_clouds(Path("/proc/mounts").read_text().splitlines(), f" {NAMED} "),
         "processes": [process.arguments for process in processes.inside(everything())],
         "home": layout.home().exists(),
-        "run": not_the_clouds((path.name for path in Path("/run").iterdir()), NAMED.name, "kasumi-"),
+        "run": not_the_clouds((path.name for path in Path("/run").iterdir()), NAMED.name, "kasumi-", "sshd"),
     }
 
 
 def not_the_clouds(lines: Iterable[str], *shared: str) -> list[str]:
-    """Both use the folder of namespaces' names, whose first and last user makes and removes it; migrations have keys in /run."""
+    """`shared`: what also others come and go with: the folder of namespaces' names, keys of migrations, the folder of tests' sshds."""
     theirs = (cloud_layout.UPLINK, cloud_layout.NAMESPACE, str(cloud_layout.home()), *shared)
     return sorted(line for line in lines if not any(word in line for word in theirs))
 
