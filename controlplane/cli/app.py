@@ -40,6 +40,7 @@ VERBS: Sequence[str] = (
     "adopt",
     "apply",
     "configure",
+    "cloud",
     "inventory",
     "lab",
     "migrate",

@@ -32,6 +32,7 @@ _SHARED: dict[str, type[schema.Strict]] = {
     "kasumi_images": schema.ImageEntry,
     "kasumi_load_profiles": schema.LoadProfileEntry,
     "kasumi_licences": schema.LicenceEntry,
+    "kasumi_clouds": schema.CloudEntry,
 }
 _HOME = {
     **dict.fromkeys(("kasumi_estate", "kasumi_policy", *_SHARED), "group_vars/all"),
@@ -85,6 +86,7 @@ class Entries:
     images: list[Entry] = field(default_factory=list)
     load_profiles: list[Entry] = field(default_factory=list)
     licences: list[Entry] = field(default_factory=list)
+    clouds: list[Entry] = field(default_factory=list)
     ministries: list[Entry] = field(default_factory=list)
     systems: list[Entry] = field(default_factory=list)
     machines: list[Entry] = field(default_factory=list)

@@ -33,6 +33,7 @@ from controlplane.model.lease import Lease
 from controlplane.model.needs import Cpu, Licence, LoadProfile, Needs, Offers
 from controlplane.model.resources import Overcommit, Resources
 from controlplane.model.running import Policy, Running
+from controlplane.model.tenancy import DEFAULT_DOMAIN, CloudPolicy
 
 _WHERE = re.compile(r"(?P<file>.*?):(?P<line>[0-9]+):(?P<column>[0-9]+): ")
 
@@ -167,6 +168,9 @@ def _estate(entries: Entries) -> words.Estate:
         policy=_policy(entries.policy[0].model) if entries.policy else _policy(PolicyEntry()),
         licences={e.id: Licence(id=e.id, sockets=e.model.sockets) for e in entries.licences},
         load_profiles={e.id: LoadProfile(id=e.id, percent=tuple(e.model.percent)) for e in entries.load_profiles},
+        clouds={
+            e.id: CloudPolicy(id=e.id, **(dict(e.model) | {"domain": e.model.domain or DEFAULT_DOMAIN})) for e in entries.clouds
+        },
     )
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from controlplane.inventory.addresses import address_findings
+from controlplane.inventory.clouds import cloud_findings
 from controlplane.inventory.complaints import suggestion
 from controlplane.inventory.entries import Entries, Entry
-from controlplane.model.cloud import CloudPool, CloudUriError, cloud_pool, is_cloud
+from controlplane.model.cloud import is_cloud
 from controlplane.model.estate import Disposition
 from controlplane.model.finding import Finding, Severity
 from controlplane.model.libvirt_uri import LibvirtUriError, check_libvirt_uri
@@ -17,7 +18,7 @@ _PRIVATE_URI = "test:"
 def reference_findings(entries: Entries, shown: str) -> Iterator[Finding]:
     """Every finding of this kind; nothing is said about fields that failed by themselves already."""
     yield from _estate(entries, shown)
-    shared = (entries.tiers, entries.sites, entries.networks, entries.images, entries.load_profiles, entries.licences)
+    shared = (entries.tiers, entries.sites, entries.networks, entries.images, entries.load_profiles, entries.licences, entries.clouds)
     for kind in (*shared, entries.ministries, entries.systems):
         yield from _unique(kind)
     yield from _unique([*entries.hosts, *entries.servers, *entries.machines, *entries.reservations])
@@ -33,6 +34,7 @@ def reference_findings(entries: Entries, shown: str) -> Iterator[Finding]:
     yield from _asked(entries)
     yield from _zones(entries)
     yield from address_findings(entries)
+    yield from cloud_findings(entries)
 
 
 def _estate(entries: Entries, shown: str) -> Iterator[Finding]:
@@ -99,7 +101,6 @@ def _systems(entries: Entries) -> Iterator[Finding]:
 
 
 def _hosts(entries: Entries) -> Iterator[Finding]:
-    yield from _cloud_overlaps(entries.hosts)
     sites, networks = _ids(entries.sites), _ids(entries.networks)
     uris: dict[str, Entry] = {}
     for entry in entries.hosts:
@@ -111,9 +112,7 @@ def _hosts(entries: Entries) -> Iterator[Finding]:
                 what = f"uri {entry.model.uri} is taken by {uris[entry.model.uri].id}"
                 yield entry.finding(what, "one host, one entry: correct one of them", "uri")
             uris.setdefault(entry.model.uri, entry)
-            if is_cloud(entry.model.uri):
-                yield from _cloud(entry)
-            else:
+            if not is_cloud(entry.model.uri):
                 yield from _libvirt(entry, entry.model.uri, "uri")
         reserved, capacity = entry.model.reserved, entry.model.capacity
         for what, kept, whole in (
@@ -153,39 +152,6 @@ def _source(entry: Entry, shared: Collection[str]) -> Iterator[Finding]:
     source = entry.model.source
     if source is not None and "source" not in entry.broken and source.uri not in shared:
         yield from _libvirt(entry, source.uri, "source", "uri")
-
-
-def _cloud(entry: Entry) -> Iterator[Finding]:
-    """What a host that is a pool of a cloud must not say: the cloud itself decides it."""
-    try:
-        cloud_pool(entry.model.uri)
-    except CloudUriError as error:
-        yield entry.finding(str(error), error.remedy, "uri")  # without the uri: it may hold a password
-    for name, why in (
-        ("pool", "a cloud has no pool of ours"),
-        ("overcommit", "a cloud overcommits by rules of its own, which its capacity holds already"),
-    ):
-        if name in entry.model.model_fields_set:
-            yield entry.finding(why, f"remove {name}", name)
-
-
-def _cloud_overlaps(hosts: Iterable[Entry]) -> Iterator[Finding]:
-    """A pool of all zones holds those of each zone: the same servers would be seen on two hosts."""
-    pools: list[tuple[CloudPool, Entry]] = []
-    for entry in hosts:
-        if "uri" in entry.broken or not is_cloud(entry.model.uri):
-            continue
-        try:
-            pool = cloud_pool(entry.model.uri)
-        except CloudUriError:
-            continue
-        for other, first in pools:
-            same = (pool.cloud, pool.project) == (other.cloud, other.project)
-            if same and (pool.zone == other.zone or not (pool.zone and other.zone)):
-                yield entry.finding(
-                    f"uri holds servers of {first.id} too", "give each host a zone of its own, or one host all", "uri"
-                )
-        pools.append((pool, entry))
 
 
 def _servers(entries: Entries) -> Iterator[Finding]:

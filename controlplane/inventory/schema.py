@@ -14,6 +14,7 @@ from controlplane.model.estate import Disposition
 from controlplane.model.lease import AtEnd
 from controlplane.model.needs import HOURS_OF_A_DAY, HOURS_OF_A_WEEK, Domain
 from controlplane.model.running import Objective
+from controlplane.model.tenancy import DEFAULT_DOMAIN, Tenancy
 from controlplane.model.window import WindowError, parse_window
 
 _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
@@ -148,6 +149,7 @@ class Strict(BaseModel):
         "until": date(1970, 1, 1),
         "percent": [100] * 24,
         "sockets": 1,
+        "ministries": {"-": "-"},
     }
 
 
@@ -236,6 +238,18 @@ class LoadProfileEntry(Strict):
     """One of `kasumi_load_profiles`."""
 
     percent: Annotated[list[Annotated[int, Field(ge=0, le=100)]], AfterValidator(_hours)]
+
+
+class CloudEntry(Strict):
+    """One of `kasumi_clouds`: a cloud in which each ministry has a project of its own."""
+
+    administrator: Text
+    member: Text
+    member_domain: Text = DEFAULT_DOMAIN
+    tenancy: Annotated[Tenancy, Field(strict=False)] = Tenancy.PROJECT
+    domain: Text | None = None
+    headroom_percent: Annotated[int, Field(ge=0, le=1000)] | None = None
+    ministries: Annotated[dict[str, Text], Field(min_length=1)]
 
 
 class AccessEntry(Strict):

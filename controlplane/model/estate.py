@@ -12,6 +12,7 @@ from controlplane.model.lease import Lease
 from controlplane.model.needs import Licence, LoadProfile, Needs, Offers
 from controlplane.model.resources import Overcommit, Resources
 from controlplane.model.running import Policy, Running
+from controlplane.model.tenancy import CloudPolicy
 
 
 class Disposition(StrEnum):
@@ -358,3 +359,4 @@ class Estate:
     reservations: dict[str, Reservation] = field(default_factory=dict, hash=False)
     licences: dict[str, Licence] = field(default_factory=dict, hash=False)
     policy: Policy = Policy()
+    clouds: dict[str, CloudPolicy] = field(default_factory=dict, hash=False)

@@ -4,13 +4,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from controlplane.errors import KasumiError, RefusedError
-from controlplane.model.cloud import CloudUriError, cloud_pool, is_cloud
+from controlplane.model.cloud import CloudPool, CloudUriError, cloud_pool, is_cloud
 from controlplane.model.estate import StoragePool
+from controlplane.model.tenancy import CloudPolicy
 from controlplane.providers.libvirt import LibvirtProvider
 from controlplane.providers.libvirt_connection import Connection
 from controlplane.providers.libvirt_source import LibvirtSourceHost
 from controlplane.providers.protocol import CopyHost, DrainHost, Provider
 from controlplane.providers.source import SourceHost
+from controlplane.providers.tenancy import TenancyHost
 
 if TYPE_CHECKING:
     from controlplane.providers.openstack_cloud import Cloud
@@ -42,6 +44,30 @@ def open_copy_host(host: str, uri: str, pool: StoragePool, *, estate: str, ssh_c
 
         return OpenStackCopyHost(host, _cloud(host, uri), estate=estate, copies=copies)
     return LibvirtProvider(host, Connection(uri, ssh_config=ssh_config), pool, estate=estate)
+
+
+def open_tenancy(policy: CloudPolicy, *, estate: str) -> TenancyHost:
+    """Who makes ministries' projects in a cloud, as its administrator."""
+    from controlplane.providers.openstack_tenancy import OpenStackTenancy  # noqa: PLC0415
+
+    return OpenStackTenancy(_entry(policy.administrator), policy, estate=estate)
+
+
+def project_of_login(entry: str) -> str:
+    """The id of the project that an entry of clouds.yaml leads to. Raises KasumiError where there is none or it lets nobody in."""
+    from controlplane.providers.openstack_tenancy import project_of  # noqa: PLC0415
+
+    cloud = _entry(entry)
+    try:
+        return project_of(cloud, f"entry {entry} of clouds.yaml")
+    finally:
+        cloud.close()
+
+
+def _entry(name: str) -> "Cloud":
+    from controlplane.providers.openstack_cloud import Cloud  # noqa: PLC0415
+
+    return Cloud(CloudPool(uri=f"openstack://{name}", cloud=name))
 
 
 def _cloud(host: str, uri: str) -> "Cloud":

@@ -73,6 +73,11 @@ class Cloud:
             raise RefusedError(f"{self.pool.uri}: the credentials of cloud {self.pool.cloud} are for no project; name one there")
         return str(found)
 
+    def found_at(self) -> tuple[str, str]:
+        """Keystone's address and the region, as clouds.yaml has them."""
+        config = self._open().config
+        return str(config.get_auth_args().get("auth_url", "")), str(config.region_name or "")
+
     def get(self, service: str, path: str, **query: Any) -> Json:
         """One document."""
         return self._document(service, "GET", path, params=query)

@@ -12,7 +12,10 @@ from requests import Response
 
 from controlplane.errors import KasumiError, RefusedError, UnreachableError
 
-_NAMES = {"compute": "Nova", "network": "Neutron", "image": "Glance", "placement": "Placement", "block_storage": "Cinder"}
+_NAMES = {
+    "compute": "Nova", "network": "Neutron", "image": "Glance", "placement": "Placement", "block_storage": "Cinder",
+    "identity": "Keystone",
+}  # fmt: skip
 _NOVA_QUOTA = re.compile(
     r"Quota exceeded for (?P<what>[^:]+): Requested (?P<wanted>[\d, ]+), but already used (?P<used>[\d, ]+) of (?P<limit>[\d, ]+)"
 )

@@ -66,11 +66,16 @@ def estate_mark(estate: str) -> str:
     return f"kasumi estate {estate}"
 
 
+def ministry_mark(estate: str, ministry: str) -> str:
+    """The description of a ministry's project or domain."""
+    return f"kasumi ministry {estate}/{ministry}"
+
+
 def machine_mark(estate: str, machine: str, uuid: str) -> str:
     """The description of what belongs to one machine: its ports."""
     return f"kasumi machine {estate}/{machine} {uuid}"
 
 
 def is_marked(thing: Mapping[str, Any], mark: str) -> bool:
-    """True for something at Neutron that bears this mark."""
+    """True for something at Neutron or Keystone that bears this mark."""
     return bool(thing.get("description") == mark)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md")])
-_GROUPS = {"inventory", "migrate", "lab", "report"}
+_GROUPS = {"inventory", "migrate", "lab", "report", "cloud"}
 _INLINE = re.compile(r"`(kasumi [a-z][^`\n]*)`|^\$? ?(kasumi [a-z][^#\n]*)", re.MULTILINE)
 
 
