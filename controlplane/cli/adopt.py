@@ -9,7 +9,7 @@ from controlplane.cli.confirming import go_on
 from controlplane.cli.diagnosis import diagnosis
 from controlplane.cli.gathering import gather
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
-from controlplane.cli.output import FORMAT_OPTION, Format, emit_document, print_table, say
+from controlplane.cli.output import DOCUMENT_OPTION, Format, emit_document, print_table, say
 from controlplane.cli.session import Session
 from controlplane.errors import ExitCode, KasumiError
 from controlplane.execution.adopt import Preview, preview
@@ -31,7 +31,7 @@ def adopt(
     release: bool = typer.Option(
         False, "--release", help="Take our mark off these machines instead; only those that no accepted plan has."
     ),
-    output: Format = FORMAT_OPTION,
+    output: Format = DOCUMENT_OPTION,
     home: OptionalPath = HOME_OPTION,
     inventory: OptionalPath = INVENTORY_OPTION,
 ) -> int:

@@ -7,7 +7,7 @@ import typer
 
 from controlplane.cli.attempt_view import outcome_record, sentence, show_attempt
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
-from controlplane.cli.output import FORMAT_OPTION, Format, emit_document, say
+from controlplane.cli.output import DOCUMENT_OPTION, Format, emit_document, say
 from controlplane.cli.progress import StepProgress
 from controlplane.cli.session import Session
 from controlplane.errors import KasumiError
@@ -33,7 +33,7 @@ def apply(
     per_host: int = typer.Option(
         Permissions().machines_per_host, "--per-host", min=1, max=64, help="Machines at once on one host."
     ),
-    output: Format = FORMAT_OPTION,
+    output: Format = DOCUMENT_OPTION,
     home: OptionalPath = HOME_OPTION,
     inventory: OptionalPath = INVENTORY_OPTION,
 ) -> int:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.status import Status as Spinner
 
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
-from controlplane.cli.output import FORMAT_OPTION, Format, emit_document, print_table, say
+from controlplane.cli.output import DOCUMENT_OPTION, Format, emit_document, print_table, say
 from controlplane.cli.session import Session
 from controlplane.connectors.ansible import Engine
 from controlplane.connectors.push_events import Difference, Notice, PushEvent, TaskEnded, TaskFailed, TaskStarted
@@ -37,7 +37,7 @@ def configure(
         exists=True,
         help="Opens variables made by ansible-vault.",
     ),
-    output: Format = FORMAT_OPTION,
+    output: Format = DOCUMENT_OPTION,
     home: OptionalPath = HOME_OPTION,
     inventory: OptionalPath = INVENTORY_OPTION,
 ) -> int:

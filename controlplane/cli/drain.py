@@ -12,6 +12,7 @@ from controlplane.cli.session import Session
 from controlplane.errors import ExitCode, KasumiError, UnreachableError
 from controlplane.execution.drain import Draining, look_at_hypervisor
 from controlplane.execution.drain import drain as empty
+from controlplane.execution.observe import declared_host
 from controlplane.execution.reconcile import accepted
 from controlplane.model.rebalance import RebalancePolicy
 from controlplane.planning.draining import drain_of
@@ -44,8 +45,7 @@ def drain(
     if hypervisor:
         return _drain_hypervisor(session, host, hypervisor, yes=yes)
     inputs = gather(session, offline=False)
-    if host not in inputs.estate.hosts:
-        raise KasumiError(f"drain: {host} is no host of the inventory; `kasumi inventory list hosts` shows them")
+    declared_host(inputs.estate, host, verb="drain")
     seen = inputs.observation.hosts[host]
     if not seen.reachable:
         raise UnreachableError(

@@ -14,6 +14,8 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from controlplane.errors import ExitCode, KasumiError
+
 OUTPUT_SCHEMA_VERSION = 1
 _FORMULA_SIGNS = frozenset("=+-@\t\r＝＋－＠")
 _NUMBER = re.compile(r"-?[0-9]*(?:\.[0-9]+)?")
@@ -29,6 +31,19 @@ class Format(StrEnum):
 
 
 FORMAT_OPTION: Any = typer.Option(Format.TABLE, "--output", "-o", help="table, json, yaml or csv; data goes to stdout.")
+
+
+def one_document(chosen: Format) -> Format:
+    """Raises KasumiError for csv: a document of several parts has no rows."""
+    if chosen is Format.CSV:
+        raise KasumiError("no output as csv: this is one document and no list; wanted table, json or yaml", ExitCode.USAGE)
+    return chosen
+
+
+DOCUMENT_OPTION: Any = typer.Option(
+    Format.TABLE, "--output", "-o", help="table, json or yaml; data goes to stdout.", callback=one_document
+)
+"""Of verbs whose data is no list of like things; csv is refused before anything is done."""
 
 
 def say(text: str) -> None:
@@ -51,7 +66,8 @@ def emit(kind: str, records: Sequence[Mapping[str, object]], columns: Sequence[s
 
 
 def emit_document(document: Mapping[str, object], output: Format) -> None:
-    """Print one document as json or yaml."""
+    """Print one document as json or yaml. Raises KasumiError for csv."""
+    one_document(output)
     whole = {"schema_version": OUTPUT_SCHEMA_VERSION, **document}
     if output is Format.YAML:
         typer.echo(yaml.safe_dump(whole, allow_unicode=True, sort_keys=False), nl=False)

@@ -8,7 +8,7 @@ import typer
 from controlplane.cli.attempt_view import DRIFT_COLUMNS, drift_record, outcome_record, sentence, show_attempt
 from controlplane.cli.lease_view import lease_records, say_leases
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
-from controlplane.cli.output import FORMAT_OPTION, Format, emit, emit_document, say
+from controlplane.cli.output import FORMAT_OPTION, Format, emit, emit_document, one_document, say
 from controlplane.cli.progress import StepProgress
 from controlplane.cli.session import Session
 from controlplane.errors import ExitCode, KasumiError
@@ -32,6 +32,8 @@ def reconcile(
     Exit codes: 0 nothing left to do, 1 failed, 2 differences (--check --detailed-exitcode), 3 partly failed, 4 a host
     was not reached, 5 something foreign stands in the way, 75 another controller is at work.
     """
+    if not check:
+        one_document(output)
     session = Session(home=home, inventory=inventory)
     plan = accepted(session.store, session.estate.id)
     leases = planned_leases(plan)

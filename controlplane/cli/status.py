@@ -3,7 +3,7 @@
 from controlplane.cli.attempt_view import DRIFT_COLUMNS, drift_record
 from controlplane.cli.lease_view import lease_records
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
-from controlplane.cli.output import FORMAT_OPTION, Format, emit_document, print_table, say
+from controlplane.cli.output import DOCUMENT_OPTION, Format, emit_document, print_table, say
 from controlplane.cli.session import Session
 from controlplane.errors import ExitCode
 from controlplane.execution.reconcile import Look, look
@@ -14,7 +14,7 @@ from controlplane.planning.leases import planned_leases
 _RECENT_RUNS = 5
 
 
-def status(output: Format = FORMAT_OPTION, home: OptionalPath = HOME_OPTION, inventory: OptionalPath = INVENTORY_OPTION) -> int:
+def status(output: Format = DOCUMENT_OPTION, home: OptionalPath = HOME_OPTION, inventory: OptionalPath = INVENTORY_OPTION) -> int:
     """Show how things stand now; changes nothing on any host. Exit 0, or 4 when a host was not reached."""
     session = Session(home=home, inventory=inventory)
     found = look(session.store, session.estate.id)

@@ -13,7 +13,7 @@ from controlplane.errors import KasumiError, RefusedError, UnreachableError
 from controlplane.execution.apply import memory_of
 from controlplane.execution.converge import MACHINE_SECONDS
 from controlplane.execution.drift import differences
-from controlplane.execution.observe import HostTarget, observe_host, targets_of_estate
+from controlplane.execution.observe import HostTarget, declared_host, observe_host, targets_of_estate
 from controlplane.model.document import digest
 from controlplane.model.drift import Drift
 from controlplane.model.observed import HostObservation
@@ -43,13 +43,12 @@ class Preview:
 def preview(inputs: PlanInputs, store: Store, host: str, names: Sequence[str]) -> Preview:
     """Look, and change nothing. Raises UnreachableError for a host that does not answer, InfeasiblePlan."""
     estate = inputs.estate
-    if host not in estate.hosts:
-        raise KasumiError(f"adopt: {host} is no host of the inventory; `kasumi inventory list hosts` shows them")
+    declared = declared_host(estate, host, verb="adopt")
     seen = inputs.observation.hosts[host]
     if not seen.reachable:
         raise UnreachableError(f"host {host} not reached: {seen.error}")
     memory = memory_of(store, estate.id)
-    found = matching(estate, estate.hosts[host], seen, inputs.parent, memory.native_ids, names)
+    found = matching(estate, declared, seen, inputs.parent, memory.native_ids, names)
     looked, disks = _look_closely(_target(inputs, host), found)
     after = as_adopted(inputs, host, looked.candidates, disks)
     plan = after.plan()
@@ -110,8 +109,7 @@ def release(inputs: PlanInputs, store: Store, host: str, names: Sequence[str], *
     stand on a host that does not answer. Raises KasumiError when a second look does not find the marks gone: nothing is forgotten then.
     """
     estate = inputs.estate.id
-    if host not in inputs.estate.hosts:
-        raise KasumiError(f"adopt: {host} is no host of the inventory; `kasumi inventory list hosts` shows them")
+    declared_host(inputs.estate, host, verb="adopt")
     planned = {machine.id for machine in inputs.parent.machines} if inputs.parent is not None else set()
     target = _target(inputs, host)
     with store.controller_lock(estate, verb="adopt"):

@@ -12,12 +12,13 @@ from functools import partial
 from typing import Protocol
 
 from controlplane.errors import KasumiError, UnreachableError
-from controlplane.execution.drift import Memory, differences
+from controlplane.execution.drift import Memory, differences, is_kept_stopped
 from controlplane.execution.observe import OBSERVE_DEADLINE_SECONDS, HostTarget, observation_or_error
 from controlplane.execution.seed_text import render_seed
 from controlplane.model.drift import Action, Drift, Outcome, Result
 from controlplane.model.observed import HostObservation, Observation
 from controlplane.model.plan import Method, Plan, PlannedMachine
+from controlplane.planning.leases import planned_leases
 from controlplane.providers.deadline import with_deadline
 from controlplane.providers.protocol import MachineRef, Provider
 
@@ -127,6 +128,8 @@ class _Host:
         self.watch = watch
         self.permissions = permissions
         self.machines = {machine.id: machine for machine in plan.machines if machine.host == target.id}
+        leases = planned_leases(plan)
+        self.lying = {machine for machine in self.machines if is_kept_stopped(leases.get(machine), memory.today)}
         self.images = {image.id: image for image in plan.images}
         self.network_names = {network.network: network.name for network in plan.networks if network.host == target.id}
 
@@ -201,8 +204,12 @@ class _Host:
         actions = {drift.action for drift in group}
 
         def act() -> str:
-            if Action.STOP in actions:
-                provider.stop(self._ref(machine, made_now=False), force_after_seconds=None)
+            if machine.id in self.lying:
+                ref = self._ref(machine, made_now=False)
+                if Action.STOP in actions:
+                    provider.stop(ref, force_after_seconds=None)
+                if Action.SET_AUTOSTART in actions:
+                    provider.set_autostart(ref, autostart=False)
                 return ""
             if Action.CREATE in actions and problem is not None:
                 raise problem

@@ -1,7 +1,7 @@
 """The difference between a plan and an observation: one pure function, the same for apply, reconcile and status."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from controlplane.model.drift import Action, Drift
@@ -57,9 +57,12 @@ def differences(plan: Plan, observation: Observation, memory: Memory) -> tuple[D
         found.extend(_network_drift(plan, host))
         for machine in plan.machines:
             if machine.host == host.host:
-                rows = _machine_drift(plan, machine, host, where.get(machine.uuid, []), memory)
+                there = where.get(machine.uuid, [])
                 lease = leases.get(machine.id)
-                found.extend(rows if lease is None else _leased(rows, lease, where.get(machine.uuid, []), memory.today))
+                if lease is not None and is_kept_stopped(lease, memory.today):
+                    found.extend(_let_lie(_machine_drift(plan, lying(machine), host, there, memory), lease, there))
+                else:
+                    found.extend(_machine_drift(plan, machine, host, there, memory))
         found.extend(_surplus(plan, host, memory))
     return tuple(found)
 
@@ -132,21 +135,29 @@ def _machine_drift(
         yield _drift(host, machine.id, "state", PowerState.RUNNING, _state_text(seen), _POWER_ACTIONS[seen.state])
 
 
-def _leased(
-    rows: Iterator[Drift], lease: Lease, found: list[tuple[HostObservation, ObservedMachine]], today: date | None
-) -> Iterator[Drift]:
-    """What is left of a machine's drift when its lease ended and it is to be stopped then: what a person must decide, and its stop."""
-    if today is None or lease.at_end is not AtEnd.STOP or lease.state(today) is not LeaseState.ENDED:
-        yield from rows
-        return
+def is_kept_stopped(lease: Lease | None, today: date | None) -> bool:
+    """True when a lease ended and its machine is to be stopped then."""
+    return lease is not None and today is not None and lease.at_end is AtEnd.STOP and lease.state(today) is LeaseState.ENDED
+
+
+def lying(machine: PlannedMachine) -> PlannedMachine:
+    """As a machine is wanted that is kept stopped: its hypervisor's restart must not start it."""
+    return replace(machine, autostart=False)
+
+
+def _let_lie(rows: Iterator[Drift], lease: Lease, found: list[tuple[HostObservation, ObservedMachine]]) -> Iterator[Drift]:
+    """What is left of the drift of a machine that is kept stopped: what a person must decide, its stop, and its autostart."""
     left = list(rows)
     stays = [row for row in left if row.action in {Action.REFUSE, Action.WAIT, Action.MIGRATE}]
     yield from stays
-    if not stays and found and found[0][1].state in {PowerState.RUNNING, PowerState.PAUSED}:
+    if stays:
+        return
+    if found and found[0][1].state in {PowerState.RUNNING, PowerState.PAUSED}:
         ((at, seen),) = found
         mark = seen.mark
         subject = mark.machine if mark is not None else seen.name
         yield _drift(at, subject, "lease", f"stopped, ended on {lease.until}", seen.state, Action.STOP)
+    yield from (row for row in left if row.action is Action.SET_AUTOSTART)
 
 
 def _missing(machine: PlannedMachine, host: HostObservation, memory: Memory) -> Drift:

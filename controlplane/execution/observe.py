@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from controlplane.errors import KasumiError
-from controlplane.model.estate import Estate, StoragePool
+from controlplane.model.estate import Estate, Host, StoragePool
 from controlplane.model.observed import HostObservation, Observation
 from controlplane.model.plan import Plan
 from controlplane.providers.deadline import with_deadline
@@ -31,6 +31,13 @@ class HostTarget:
     def open(self) -> Provider:
         """The provider for this host; connects at its first use."""
         return open_provider(self.id, self.uri, self.pool, estate=self.estate, ssh_config=self.ssh_config)
+
+
+def declared_host(estate: Estate, host: str, *, verb: str) -> Host:
+    """The host of this id. Raises KasumiError when the inventory has none."""
+    if host not in estate.hosts:
+        raise KasumiError(f"{verb}: {host} is no host of the inventory; `kasumi inventory list hosts` shows them")
+    return estate.hosts[host]
 
 
 def targets_of_estate(estate: Estate) -> tuple[HostTarget, ...]:

@@ -219,6 +219,11 @@ class LibvirtProvider:
                     pressed_at = now
                 time.sleep(_LOOK_SECONDS)
 
+    def set_autostart(self, ref: MachineRef, *, autostart: bool) -> None:
+        """Whether it starts with its host."""
+        with self._connection.errors(f"machine {ref.machine}"), self._of(ref.machine):
+            self._owned(ref).setAutostart(int(autostart))
+
     def remove(self, ref: MachineRef) -> None:
         """Undefine and delete the volumes made for it. Raises KasumiError when it runs."""
         with self._connection.errors(f"machine {ref.machine}"), self._of(ref.machine):

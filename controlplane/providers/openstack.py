@@ -192,6 +192,11 @@ class OpenStackProvider:
                 act(self._cloud, server, "os-stop")
                 settled(self._cloud, server["id"], what, wanted=lambda found: state_of(found) is PowerState.STOPPED)
 
+    def set_autostart(self, ref: MachineRef, *, autostart: bool) -> None:
+        """Noted in the metadata; the cloud's own setting decides."""
+        with self._cloud.errors(f"machine {ref.machine}"), self._of(ref.machine):
+            note(self._cloud, self._owned(ref), ref.uuid, {AUTOSTART: "on" if autostart else "off"})
+
     def remove(self, ref: MachineRef) -> None:
         """Delete the server, then its ports, volume and copy that bear our mark. Raises KasumiError when it runs."""
         with self._cloud.errors(f"machine {ref.machine}"), self._of(ref.machine):

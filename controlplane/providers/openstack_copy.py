@@ -11,7 +11,15 @@ from pathlib import Path
 
 from controlplane.errors import KasumiError, RefusedError
 from controlplane.providers.openstack_cloud import Cloud, Json
-from controlplane.providers.openstack_image import Content, claiming, downloaded, ensure_content, find_whole, set_property
+from controlplane.providers.openstack_image import (
+    Content,
+    claiming,
+    downloaded,
+    ensure_content,
+    find_whole,
+    set_property,
+    whole_ones,
+)
 from controlplane.providers.protocol import MachineRef
 
 _COPY_OF, _COPY_SHA256, _BOOTED = "kasumi_copy_of", "kasumi_copy_sha256", "kasumi_booted"
@@ -74,11 +82,18 @@ def ensure_copy(cloud: Cloud, folder: Path, ref: MachineRef, *, sha256: str, siz
 
 def unbooted_copy(cloud: Cloud, ref: MachineRef) -> str:
     """The id of the image to make the machine's disk of. Raises RefusedError when that was done before, KasumiError, ApiError."""
-    whole = find_whole(cloud, _claims(ref))
-    if whole is None:
+    found = whole_ones(cloud, _claims(ref))
+    if not found:
         raise KasumiError(
             f"machine {ref.machine}: no proven copy of its disk at Glance; `kasumi migrate start {ref.machine}` first"
         )
+    if len({each.get(_COPY_SHA256) for each in found}) > 1:
+        copies = ", ".join(sorted(f"{each['id']} of SHA-256 {str(each.get(_COPY_SHA256))[:16]}…" for each in found))
+        raise RefusedError(
+            f"machine {ref.machine} on {cloud.pool.uri}: wanted one proven copy of its disk, found different ones: {copies}; `kasumi "
+            f"migrate status` shows the SHA-256 of the right one: take {_COPY_OF} off the others"
+        )
+    whole = next((each for each in found if each.get(_BOOTED)), found[0])
     if whole.get(_BOOTED):
         raise RefusedError(
             f"machine {ref.machine} on {cloud.pool.uri}: its server {whole[_BOOTED]} is gone, and its disk with it; image "

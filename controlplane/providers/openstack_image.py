@@ -71,7 +71,12 @@ def ensure_content(cloud: Cloud, content: Content) -> str:
 
 def find_whole(cloud: Cloud, claims: Mapping[str, str]) -> Json | None:
     """The image with these claims that was proved. Raises ApiError."""
-    return next((each for each in claiming(cloud, claims) if _is_whole(each)), None)
+    return next(iter(whole_ones(cloud, claims)), None)
+
+
+def whole_ones(cloud: Cloud, claims: Mapping[str, str]) -> list[Json]:
+    """All such images. Raises ApiError."""
+    return [each for each in claiming(cloud, claims) if _is_whole(each)]
 
 
 def claiming(cloud: Cloud, claims: Mapping[str, str]) -> list[Json]:

@@ -93,6 +93,9 @@ class Provider(Protocol):
     def stop(self, ref: MachineRef, *, force_after_seconds: float | None) -> None:
         """Ask the guest to shut down and wait; force only after the given time, never when None (then raises KasumiError)."""
 
+    def set_autostart(self, ref: MachineRef, *, autostart: bool) -> None:
+        """Whether our machine starts with its hypervisor; nothing else of it changes."""
+
     def remove(self, ref: MachineRef) -> None:
         """Delete the machine and the disks we made for it. Must be stopped, and not adopted."""
 

@@ -15,13 +15,14 @@ from controlplane.model.estate import StoragePool
 from controlplane.model.migration import Migration, Phase, SourceDisk
 from controlplane.model.observed import Observation, PowerState
 from controlplane.model.plan import Method, PlannedNetwork
+from controlplane.model.resources import Resources
 from controlplane.providers.libvirt import LibvirtProvider
 from controlplane.providers.libvirt_connection import Connection
 from tests.execution.plans import SEEN_AT, machine, plan
 from tests.providers.libvirt_hand import LibvirtHand
 
 HOST = Path(__file__).parents[1] / "providers" / "test_host.xml"
-DB = replace(machine("db1", method=Method.COLD), autostart=False)
+DB = replace(machine("db1", method=Method.COLD), size=Resources(vcpus=1, memory_mib=512, disk_gib=1))  # as its disk is placed
 LEASED = {"lease/db1": {"until": "2026-01-31", "at_end": "stop"}}
 ARRIVED = Migration(
     estate="test", machine="db1", plan="0", phase=Phase.FINALIZED, source_uri="qemu+ssh://old/system", source_domain="db1",
@@ -74,8 +75,12 @@ def test_it_is_stopped_after_its_last_day_and_started_when_prolonged(world):
     assert state is PowerState.RUNNING
     disks = world.hand.disks()
     assert converged(world, last, LEASED) == ([], PowerState.RUNNING)
-    assert converged(world, after, LEASED) == ([(Action.STOP, Result.DONE)], PowerState.STOPPED)
+    stopped = [(Action.STOP, Result.DONE), (Action.SET_AUTOSTART, Result.DONE)]
+    assert converged(world, after, LEASED) == (stopped, PowerState.STOPPED)
     assert converged(world, after, LEASED) == ([], PowerState.STOPPED)
     assert world.hand.disks() == disks
     prolonged = {"lease/db1": {"until": "2027-01-31", "at_end": "stop"}}
-    assert converged(world, after, prolonged) == ([(Action.START, Result.DONE)], PowerState.RUNNING)
+    assert converged(world, after, prolonged) == (
+        [(Action.SET_AUTOSTART, Result.DONE), (Action.START, Result.DONE)],
+        PowerState.RUNNING,
+    )

@@ -13,7 +13,7 @@ from keystoneauth1.noauth import NoAuth
 from controlplane.errors import KasumiError, RefusedError, UnreachableError
 from controlplane.model.cloud import cloud_pool
 from controlplane.providers.openstack_cloud import Cloud, patient_session
-from controlplane.providers.openstack_copy import copy_file, ensure_copy, ensure_file
+from controlplane.providers.openstack_copy import copy_file, ensure_copy, ensure_file, unbooted_copy
 from controlplane.providers.openstack_image import CHUNK_BYTES
 from controlplane.providers.openstack_volume import refuse_other_content
 from controlplane.providers.protocol import MachineRef
@@ -223,6 +223,17 @@ def test_a_copy_that_is_nowhere_is_told(glance, gathered):
     copy_file(gathered[0], REF).unlink()
     with pytest.raises(KasumiError, match=r"its copy is neither at Glance nor at .*\.raw; `kasumi migrate rollback`"):
         take(glance[1], gathered)
+
+
+def test_of_two_proven_copies_with_different_content_none_is_booted(glance, gathered):
+    handler, cloud = glance
+    image = take(cloud, gathered)
+    assert unbooted_copy(cloud, REF) == image
+    handler.images["same"] = handler.images[image] | {"id": "same"}
+    assert unbooted_copy(cloud, REF) == image
+    handler.images["old"] = handler.images[image] | {"id": "old", "kasumi_copy_sha256": "0" * 64}
+    with pytest.raises(RefusedError, match=r"wanted one proven copy of its disk, found different ones: .*old of SHA-256 0000"):
+        unbooted_copy(cloud, REF)
 
 
 def test_a_volume_that_holds_another_image_does_not_pass_for_the_copy():
