@@ -4,11 +4,13 @@ What we make carries the estate's mark in its description from its creation on, 
 network of the planned name without the mark is refused unless the inventory says that it is to be used. Nothing is deleted.
 """
 
-from ipaddress import ip_interface
+from collections.abc import Iterable
+from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 
 from controlplane.errors import KasumiError, RefusedError
 from controlplane.model.plan import PlannedNetwork, PlannedNic
 from controlplane.model.security import Opening, SecurityGroup
+from controlplane.providers.openstack_alone import make_alone
 from controlplane.providers.openstack_cloud import Cloud, Json
 from controlplane.providers.openstack_faults import ApiError
 from controlplane.providers.openstack_mark import estate_mark, is_marked
@@ -19,7 +21,11 @@ _FAMILIES = {4: "IPv4", 6: "IPv6"}
 
 def ensure_network(cloud: Cloud, planned: PlannedNetwork, *, estate: str) -> Json:
     """The network, up. Raises RefusedError for one of this name that is not ours to use, KasumiError, ApiError."""
-    found = cloud.every("network", "/networks", "networks", name=planned.bridge or planned.name)
+
+    def named() -> list[Json]:
+        return cloud.every("network", "/networks", "networks", name=planned.bridge or planned.name)
+
+    found = named()
     if planned.bridge:
         if len(found) != 1:
             raise KasumiError(
@@ -36,7 +42,12 @@ def ensure_network(cloud: Cloud, planned: PlannedNetwork, *, estate: str) -> Jso
         )
     if not mine:
         body = {"name": planned.name, "description": mark, "admin_state_up": True}
-        return dict(cloud.post("network", "/networks", {"network": body})["network"])
+        return make_alone(
+            f"network {planned.name} on {planned.host}",
+            lambda: dict(cloud.post("network", "/networks", {"network": body})["network"]),
+            lambda: (network for network in named() if is_marked(network, mark)),
+            lambda network: cloud.delete("network", f"/networks/{network['id']}"),
+        )
     if not mine[0]["admin_state_up"]:
         up = {"network": {"admin_state_up": True}}
         return dict(cloud.put("network", f"/networks/{mine[0]['id']}", up)["network"])
@@ -56,8 +67,12 @@ def ensure_subnet(cloud: Cloud, network: Json, nic: PlannedNic, *, estate: str) 
     """The id of the subnet that holds the card's address; made in a network of ours, wanted in somebody else's."""
     interface = ip_interface(f"{nic.address}/{nic.prefix_length}")
     cidr = str(interface.network)
-    found = cloud.every("network", "/subnets", "subnets", network_id=network["id"])
-    fitting = next((each for each in found if interface.ip in ip_interface(each["cidr"]).network), None)
+
+    def subnets() -> list[Json]:
+        return cloud.every("network", "/subnets", "subnets", network_id=network["id"])
+
+    found = subnets()
+    fitting = _holding(found, interface)
     if fitting is not None:
         ensure_gateway(cloud, fitting, estate=estate)
         return str(fitting["id"])
@@ -77,15 +92,28 @@ def ensure_subnet(cloud: Cloud, network: Json, nic: PlannedNic, *, estate: str) 
         "dns_nameservers": list(nic.dns),
         "enable_dhcp": False,
     }
-    subnet = cloud.post("network", "/subnets", {"subnet": body})["subnet"]
+    try:
+        subnet = cloud.post("network", "/subnets", {"subnet": body})["subnet"]
+    except ApiError as error:  # Neutron lets no two subnets of a network overlap
+        subnet = _holding(subnets(), interface) if error.status in {400, 409} and not error.of_quota else None
+        if subnet is None:
+            raise
     ensure_gateway(cloud, subnet, estate=estate)
     return str(subnet["id"])
+
+
+def _holding(subnets: Iterable[Json], interface: IPv4Interface | IPv6Interface) -> Json | None:
+    return next((each for each in subnets if interface.ip in ip_interface(each["cidr"]).network), None)
 
 
 def ensure_group(cloud: Cloud, wanted: SecurityGroup, *, estate: str) -> str:
     """The id of the security group, with every opening it should have and none beside. Raises RefusedError, ApiError."""
     mark = estate_mark(estate)
-    found = cloud.every("network", "/security-groups", "security_groups", name=wanted.name, project_id=cloud.project_id)
+
+    def named() -> list[Json]:
+        return cloud.every("network", "/security-groups", "security_groups", name=wanted.name, project_id=cloud.project_id)
+
+    found = named()
     if len(found) > 1 or (found and not is_marked(found[0], mark)):
         raise RefusedError(
             f"security group {wanted.name} on {cloud.pool.uri}: wanted one with the mark of {estate}, found {len(found)} "
@@ -95,7 +123,12 @@ def ensure_group(cloud: Cloud, wanted: SecurityGroup, *, estate: str) -> str:
         group = found[0]
     else:
         body = {"name": wanted.name, "description": mark}
-        group = cloud.post("network", "/security-groups", {"security_group": body})["security_group"]
+        group = make_alone(
+            f"security group {wanted.name} on {cloud.pool.uri}",
+            lambda: dict(cloud.post("network", "/security-groups", {"security_group": body})["security_group"]),
+            named,
+            lambda made: cloud.delete("network", f"/security-groups/{made['id']}"),
+        )
     there = {_rule_text(rule): rule["id"] for rule in group["security_group_rules"] if rule["direction"] == "ingress"}
     rules = [_rule(opening, group["id"], version) for opening in wanted.openings for version in _FAMILIES]
     for rule in rules:

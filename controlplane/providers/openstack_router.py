@@ -5,6 +5,7 @@ the cloud is its owner's affair. Nothing is deleted.
 """
 
 from controlplane.errors import KasumiError, RefusedError
+from controlplane.providers.openstack_alone import make_alone
 from controlplane.providers.openstack_cloud import Cloud, Json
 from controlplane.providers.openstack_faults import ApiError
 from controlplane.providers.openstack_mark import estate_mark, is_marked
@@ -36,10 +37,18 @@ def ensure_gateway(cloud: Cloud, subnet: Json, *, estate: str) -> None:
 
 
 def _ensure_router(cloud: Cloud, name: str, *, estate: str) -> Json:
-    found = cloud.every("network", "/routers", "routers", name=name, project_id=cloud.project_id)
+    def named() -> list[Json]:
+        return cloud.every("network", "/routers", "routers", name=name, project_id=cloud.project_id)
+
+    found = named()
     if len(found) > 1:
         raise RefusedError(f"router {name} on {cloud.pool.uri}: wanted one, found {len(found)}; rename all but the one to use")
     if found:
         return found[0]
     body = {"name": name, "description": estate_mark(estate), "admin_state_up": True}
-    return dict(cloud.post("network", "/routers", {"router": body})["router"])
+    return make_alone(
+        f"router {name} on {cloud.pool.uri}",
+        lambda: dict(cloud.post("network", "/routers", {"router": body})["router"]),
+        named,
+        lambda router: cloud.delete("network", f"/routers/{router['id']}"),
+    )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from controlplane.errors import KasumiError, RefusedError
 from controlplane.model.observed import PowerState
+from controlplane.providers.openstack_alone import make_alone
 from controlplane.providers.openstack_cloud import Cloud, Json
 from controlplane.providers.openstack_faults import fault_text
 from controlplane.providers.openstack_mark import ESTATE, MACHINE, UUID, mark_of, tag
@@ -113,7 +114,12 @@ def create_server(
     if cloud.pool.zone:
         body["availability_zone"] = cloud.pool.zone
     hints = {"os:scheduler_hints": {"group": group}} if group else {}
-    made = cloud.post("compute", "/servers", {"server": body, **hints})["server"]
+    made = make_alone(
+        f"server of machine {ref.machine} on {cloud.pool.uri}",
+        lambda: dict(cloud.post("compute", "/servers", {"server": body, **hints})["server"]),
+        lambda: cloud.every("compute", "/servers", "servers", tags=tag(ref.uuid)),
+        lambda server: delete_server(cloud, server, f"machine {ref.machine}: server {server['id']}"),
+    )
     time.sleep(_BOOT_SECONDS)
     return settled(cloud, made["id"], f"machine {ref.machine}: server {made['id']}")
 

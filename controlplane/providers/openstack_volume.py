@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from controlplane.errors import KasumiError, RefusedError
+from controlplane.providers.openstack_alone import make_alone
 from controlplane.providers.openstack_cloud import Cloud, Json
 from controlplane.providers.openstack_mark import ESTATE, MACHINE, UUID
 from controlplane.providers.protocol import MachineRef
@@ -43,10 +44,7 @@ def root_volume(cloud: Cloud, server: Json) -> Json | None:
 
 def find_volume(cloud: Cloud, ref: MachineRef) -> Json | None:
     """The machine's root volume, or None. Raises RefusedError for two with its mark, or another mark with its uuid; ApiError."""
-    query = {"metadata": str({UUID: ref.uuid})}
-    found = [
-        v for v in cloud.every("block_storage", "/volumes/detail", "volumes", **query) if v["metadata"].get(UUID) == ref.uuid
-    ]
+    found = _of_uuid(cloud, ref)
     if not found:
         return None
     ids = ", ".join(sorted(volume["id"] for volume in found))
@@ -78,7 +76,12 @@ def ensure_volume(
         }
         if cloud.pool.volume_type:
             body["volume_type"] = cloud.pool.volume_type
-        found = cloud.post("block_storage", "/volumes", {"volume": body})["volume"]
+        found = make_alone(
+            f"volume of machine {ref.machine} on {cloud.pool.uri}",
+            lambda: dict(cloud.post("block_storage", "/volumes", {"volume": body})["volume"]),
+            lambda: _of_uuid(cloud, ref),
+            lambda volume: delete_volume(cloud, ref, volume),
+        )
     volume = _settled(cloud, ref, found["id"], patience_seconds=patience_seconds)
     return grow(cloud, ref, volume, size_gib)
 
@@ -149,6 +152,12 @@ def _settled(
             )
         time.sleep(pause)
         pause = min(pause * 1.3, _LONGEST_LOOK_SECONDS)
+
+
+def _of_uuid(cloud: Cloud, ref: MachineRef) -> list[Json]:
+    """Volumes with the machine's uuid, whoever made them."""
+    found = cloud.every("block_storage", "/volumes/detail", "volumes", metadata=str({UUID: ref.uuid}))
+    return [volume for volume in found if volume["metadata"].get(UUID) == ref.uuid]
 
 
 def _never_was(volume: Json) -> bool:
