@@ -24,6 +24,8 @@ _BOOT_SECONDS = 1.0
 _LONGEST_LOOK_SECONDS = 3.0
 _SETTLE_SECONDS = 170.0
 """For one change; the caller's deadline for a machine is a little longer, and its text says less."""
+_RUNS_SECONDS = 30.0
+"""Nova reads the power of a server it has just started by itself; a hypervisor under load is a few seconds late."""
 _SEED_BYTES = 65_535
 """Nova's limit for user data in base64."""
 
@@ -158,7 +160,11 @@ def act(cloud: Cloud, server: Json, action: str, argument: object = None) -> Non
 
 
 def resize_server(cloud: Cloud, server: Json, flavor: str, flavor_name: str, what: str) -> Json:
-    """Another flavor, confirmed. A running server is restarted by it. Raises KasumiError when it keeps the old one, ApiError."""
+    """Another flavor, confirmed. A running server is restarted by it, and gets the old one back when it does not run with it.
+
+    Raises KasumiError when it keeps or got back the old one, ApiError.
+    """
+    before, ran = server["flavor"]["original_name"], state_of(server) is PowerState.RUNNING
     act(cloud, server, "resize", {"flavorRef": flavor})
     found = settled(cloud, server["id"], what)
     if found["flavor"]["original_name"] != flavor_name:
@@ -166,7 +172,25 @@ def resize_server(cloud: Cloud, server: Json, flavor: str, flavor_name: str, wha
             f"{what} on {cloud.pool.uri}: wanted flavor {flavor_name}, still {found['flavor']['original_name']}; no hypervisor "
             "took it: free room there, or plan another size"
         )
+    if ran and found["status"] == "VERIFY_RESIZE" and not _comes_to_run(cloud, found):
+        act(cloud, found, "revertResize")
+        back = settled(cloud, server["id"], what, wanted=lambda seen: bool(seen["status"] != "VERIFY_RESIZE"))
+        raise KasumiError(
+            f"{what} on {cloud.pool.uri}: wanted flavor {flavor_name}, but with it the server did not run within {_RUNS_SECONDS:.0f} s, "
+            f"so the resize was reverted: it is {back['status']} with flavor {before} again; look at its console, then plan another size"
+        )
     return confirmed(cloud, found, what)
+
+
+def _comes_to_run(cloud: Cloud, server: Json) -> bool:
+    """True when a resized server runs before time is up: Nova may tell its power a little late."""
+    deadline = time.monotonic() + _RUNS_SECONDS
+    while state_of(server) is not PowerState.RUNNING:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_LOOK_SECONDS)
+        server = cloud.get("compute", f"/servers/{server['id']}")["server"]
+    return True
 
 
 def confirmed(cloud: Cloud, server: Json, what: str) -> Json:
