@@ -48,6 +48,10 @@ class TenantLook:
 def look_at_tenants(estate: Estate, store: Store, name: str, plan: Plan | None) -> tuple[TenantLook, ...]:
     """How each ministry's project is; changes nothing. Raises UnreachableError, KasumiError for a cloud that is not declared."""
     cloud = _declared(estate, name)
+    if plan is not None and plan.estate != estate.id:
+        raise KasumiError(
+            f"cloud {name}: the plan is of estate {plan.estate}, the inventory of {estate.id}; name a plan of this one"
+        )
     tenants = tenants_of(estate, cloud, plan)
     host = open_tenancy(cloud, estate=estate.id)
     try:
@@ -155,7 +159,8 @@ def _prepared(host: TenancyHost, before: TenantLook, journal: _Journal) -> Tenan
             after, problem=f"done, but a second look still finds otherwise: {left}; somebody else changes it: run again"
         )
     journal.note("failed" if after.problem else "done", project=after.project_id, message=after.problem)
-    journal.say(f"{tenant.ministry}: {after.problem or f'project {tenant.name} ({after.project_id}) is as wanted'}")
+    if not after.problem:
+        journal.say(f"{tenant.ministry}: project {tenant.name} ({after.project_id}) made or set as wanted")
     return after
 
 
