@@ -46,6 +46,17 @@ def another_flavor(world):
     world.hand.admin.delete("compute", f"/flavors/{made}")
 
 
+def until_applied(world, plan):
+    """One controller alone, as often as it takes; what it says no to for facts that moved it plans anew."""
+    deadline = time.monotonic() + 600
+    while (done := world.run("apply", plan)).returncode != 0:
+        assert time.monotonic() < deadline, f"{done.stdout}{done.stderr}{world.made()}"
+        assert "Traceback" not in done.stderr
+        if done.returncode == 5:
+            world.kasumi("plan", "-o", plan)
+        time.sleep(1)
+
+
 def until_as_planned(world):
     """What one controller's runs come to: each ends in a named state, and the last one finds nothing to do."""
     deadline = time.monotonic() + 600
@@ -75,19 +86,20 @@ def test_two_controllers_apply_the_same_estate_at_once(world, other):
     world.kasumi("plan", "-o", world.plan)
     runs = [each.start("apply", world.plan) for each in (world, other)]
     said = [run.communicate(timeout=900)[1] for run in runs]
-    assert {run.returncode for run in runs} <= {0, 1, 3, 5}, said
+    assert {run.returncode for run in runs} <= {0, 1, 3, 4, 5}, said
     assert not any("Traceback" in text for text in said), said
     found = shared(world)
     assert len(found) == len(set(found)), found
     servers = [server["name"] for server in world.ours() if server["status"] != "ERROR"]
     assert len(servers) == len(set(servers)), servers
 
+    for each in (world, other):
+        until_applied(each, world.plan)
     until_as_planned(world)
     found = shared(world)
-    assert len(found) == len(set(found)) == 5 + 1, found
-    assert "apply: nothing to do" in other.kasumi("apply", world.plan).stderr
-    ids = [json.loads(each.kasumi("status", "-o", "json").stdout)["drift"] for each in (world, other)]
-    assert ids == [[], []]
+    assert len(found) == len(set(found)) == 6, found
+    drift = [json.loads(each.kasumi("status", "-o", "json").stdout)["drift"] for each in (world, other)]
+    assert drift == [[], []]
 
 
 def test_people_change_servers_while_we_do(world, another_flavor):
