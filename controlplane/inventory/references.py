@@ -18,7 +18,15 @@ _PRIVATE_URI = "test:"
 def reference_findings(entries: Entries, shown: str) -> Iterator[Finding]:
     """Every finding of this kind; nothing is said about fields that failed by themselves already."""
     yield from _estate(entries, shown)
-    shared = (entries.tiers, entries.sites, entries.networks, entries.images, entries.load_profiles, entries.licences, entries.clouds)
+    shared = (
+        entries.tiers,
+        entries.sites,
+        entries.networks,
+        entries.images,
+        entries.load_profiles,
+        entries.licences,
+        entries.clouds,
+    )
     for kind in (*shared, entries.ministries, entries.systems):
         yield from _unique(kind)
     yield from _unique([*entries.hosts, *entries.servers, *entries.machines, *entries.reservations])
