@@ -45,6 +45,7 @@ def world(running_cloud, tmp_path, monkeypatch):
     made = make_world(tmp_path, estate, clouds, "west-mof", running_cloud.admin)
     made.edit("hosts.yml", _OTHERS, "")
     made.edit("hosts.yml", "              replica_group: ledger\n", "")
+    made.edit("hosts.yml", "image: empty", "only_on: [cloud-2]\n              image: empty")
     made.edit("hosts.yml", "ministry_mof:\n", _MHLW)
     shared = tmp_path / "inventory" / "group_vars" / "all" / "estate.yml"
     lines = [line for line in shared.read_text(encoding="utf-8").splitlines() if not line.startswith("kasumi_networks")]
