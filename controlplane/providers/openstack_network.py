@@ -19,11 +19,21 @@ from controlplane.providers.openstack_router import ensure_gateway
 _FAMILIES = {4: "IPv4", 6: "IPv6"}
 
 
+def usable_networks(cloud: Cloud, **query: str) -> list[Json]:
+    """Networks of our project and those that are shared with it: an administrator is shown everybody's. Raises ApiError."""
+    project = cloud.project_id
+    return [
+        network
+        for network in cloud.every("network", "/networks", "networks", **query)
+        if network["project_id"] == project or network["shared"] or network.get("router:external")
+    ]
+
+
 def ensure_network(cloud: Cloud, planned: PlannedNetwork, *, estate: str) -> Json:
     """The network, up. Raises RefusedError for one of this name that is not ours to use, KasumiError, ApiError."""
 
     def named() -> list[Json]:
-        return cloud.every("network", "/networks", "networks", name=planned.bridge or planned.name)
+        return usable_networks(cloud, name=planned.bridge or planned.name)
 
     found = named()
     if planned.bridge:
@@ -56,7 +66,7 @@ def ensure_network(cloud: Cloud, planned: PlannedNetwork, *, estate: str) -> Jso
 
 def find_network(cloud: Cloud, name: str, *, estate: str) -> Json:
     """The network that `ensure_network` made or found. Raises KasumiError, ApiError."""
-    found = cloud.every("network", "/networks", "networks", name=name)
+    found = usable_networks(cloud, name=name)
     mine = [network for network in found if is_marked(network, estate_mark(estate))] or found
     if len(mine) != 1:
         raise KasumiError(f"network {name} on {cloud.pool.uri}: wanted one, found {len(mine)}; apply the plan again")

@@ -31,6 +31,7 @@ from controlplane.model.resources import Resources, total
 from controlplane.providers.openstack_cloud import Cloud, Json
 from controlplane.providers.openstack_faults import ApiError
 from controlplane.providers.openstack_mark import AUTOSTART, UUID, ZONE, estate_mark, is_marked, made_for, mark_of
+from controlplane.providers.openstack_network import usable_networks
 from controlplane.providers.openstack_volume import is_volume_backed, root_volume_of
 
 T = TypeVar("T")
@@ -71,7 +72,7 @@ def listing(cloud: Cloud) -> Listing:
     return Listing(
         servers=servers,
         ports=cloud.every("network", "/ports", "ports", project_id=project, fields=fields),
-        networks=cloud.every("network", "/networks", "networks"),
+        networks=usable_networks(cloud),
         groups=cloud.every("network", "/security-groups", "security_groups", project_id=project, fields=("id", "name")),
         volumes=_volumes(cloud) if any(map(is_volume_backed, servers)) else (),
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from requests import Response
@@ -13,6 +14,7 @@ from controlplane.providers.openstack_console import ssh_host_keys
 from controlplane.providers.openstack_faults import ApiError, error_of, fault_text, quota_text
 from controlplane.providers.openstack_flavor import Flavor, exact, flavor_of, nearest
 from controlplane.providers.openstack_mark import made_for
+from controlplane.providers.openstack_network import usable_networks
 from controlplane.providers.openstack_observe import (
     Listing,
     in_pool,
@@ -109,6 +111,18 @@ def test_room_for_volumes_is_their_quota_without_what_others_hold():
     limits["limits"]["absolute"]["maxTotalVolumeGigabytes"] = -1
     assert volume_room(quotas_of(limits), ours_gib=120) == (UNLIMITED, 0, None)
     assert volume_room((), ours_gib=0) == (UNLIMITED, 0, None)
+
+
+def test_an_administrator_uses_no_network_of_another_project():
+    def network(name, project, **said):
+        return {"name": name, "project_id": project, "shared": False, "router:external": False} | said
+
+    shown = [
+        network("ours", "p1"), network("theirs", "p2"), network("provider", "p2", shared=True),
+        network("way-out", "p2", **{"router:external": True}),
+    ]  # fmt: skip
+    cloud = SimpleNamespace(project_id="p1", every=lambda *_, **__: shown)
+    assert [each["name"] for each in usable_networks(cloud)] == ["ours", "provider", "way-out"]
 
 
 def test_half_a_mark_is_none():
