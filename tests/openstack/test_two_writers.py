@@ -111,7 +111,7 @@ def test_people_change_servers_while_we_do(world, another_flavor):
     hand.admin.delete("network", f"/ports/{port['id']}")
     done = world.run("reconcile", "--once")
     assert "Traceback" not in done.stderr
-    assert done.returncode in {0, 1, 3}, done.stderr
+    assert done.returncode in {0, 1, 3, 4, 5}, done.stderr
     hand.cloud.put("compute", f"/servers/{before['ledger-db']}", {"server": {"name": "ledger-db"}})
     until_as_planned(world)
     assert {server["name"]: server["id"] for server in world.ours()} == before
