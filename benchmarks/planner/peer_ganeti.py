@@ -1,18 +1,24 @@
-"""Ganeti's `hbal` on a fleet, and the product's rebalance on the same: CPU seconds a move.
+"""Ganeti's `hbal` and `hail` on a fleet, and the product on the same: CPU seconds a move, and for one machine more.
 
 hbal looks for the next move over all pairs of machine and node, and keeps nodes safe to lose (shared storage, `ext`). The product
 evens load with the same machines and hosts, in a tier that survives a host. The measures of evenness differ, so moves are
-counted and not compared.
+counted and not compared. hail is asked for a host for one machine more, with its start and its reading of the cluster (it is a
+program that Ganeti starts for each); the product's plan so far is at hand.
 """
 
+import json
 import re
 import resource
 import shutil
 import subprocess
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+
+from benchmarks.planner.adding import Added, add
 from benchmarks.planner.fleet import SCALE, Fleet
 from controlplane.model.estate import (
     Access,
@@ -31,11 +37,20 @@ from controlplane.model.observed import HostCapacity, HostObservation, Mark, Obs
 from controlplane.model.plan import PlannedImage
 from controlplane.model.rebalance import RebalancePolicy
 from controlplane.model.resources import Overcommit, Resources
+from controlplane.planning.capacity import rooms_of
+from controlplane.planning.constraints import PlanSoFar
+from controlplane.planning.demand import demand_of
+from controlplane.planning.existing import existing_machines
 from controlplane.planning.identity import machine_uuid
 from controlplane.planning.inputs import PlanInputs
 from controlplane.planning.rebalance import rebalance
+from controlplane.planning.standing import stand_existing
 
 _HBAL_MOVES = 3
+_HAIL = "/usr/lib/ganeti/iallocators/hail"
+_SIZE_OF_ONE = (2, 8)
+"""vCPU and GiB of the machine that is added."""
+_NOWHERE = -1
 _POLICY = "128,1,1024,1,1,1|128,1,1024,1,1,1;1048576,256,1048576,16,8,12|ext|8.0|64.0"
 _GAIN = 0.05
 
@@ -65,6 +80,46 @@ def ours(fleet: Fleet) -> tuple[float, int]:
     began = time.process_time()
     found = rebalance(inputs, plan, RebalancePolicy(empty_hosts=False, least_gain=_GAIN))
     return time.process_time() - began, len(found.moves)
+
+
+def hail(fleet: Fleet, folder: Path) -> float | None:
+    """CPU seconds for one machine more; None where it is not installed."""
+    if not Path(_HAIL).exists():
+        return None
+    cluster, request = folder / "cluster.data", folder / "request.json"
+    cluster.write_text(_text(fleet), encoding="ascii")
+    cpus, memory = _SIZE_OF_ONE
+    asked = {
+        "type": "allocate", "name": "new", "memory": memory * 1024, "vcpus": cpus, "spindle_use": 1, "disk_template": "ext",
+        "disks": [{"size": 10240, "mode": "w", "spindles": 1}], "disk_space_total": 10240, "required_nodes": 1, "tags": [], "nics": [],
+        "os": "debian", "hypervisor": "kvm",
+    }  # fmt: skip
+    nothing = {"cluster_tags": [], "nodegroups": {}, "nodes": {}, "instances": {}, "enabled_hypervisors": ["kvm"]}
+    request.write_text(json.dumps({**nothing, "request": asked}), encoding="ascii")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run([_HAIL, "-t", str(cluster), str(request)], capture_output=True, text=True, check=False, timeout=600)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if not json.loads(done.stdout or "{}").get("success"):
+        raise RuntimeError(f"hail: {done.stdout[-300:]}{done.stderr[-300:]}")
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def ours_added(fleet: Fleet, more: int) -> Added:
+    """The product's cost of such machines, one after the other, each safe to lose a host with."""
+    sizes = np.tile(np.array(_SIZE_OF_ONE, dtype=np.int64) * SCALE, (more, 1))
+    inputs = _inputs(
+        replace(
+            fleet,
+            machines=(*fleet.machines, *(f"new{number}" for number in range(more))),
+            sizes=np.concatenate([fleet.sizes, sizes]),
+            where=np.concatenate([fleet.where, np.full(more, _NOWHERE)]),
+        )
+    )
+    drafts = demand_of(inputs.estate).drafts
+    existing, _ = existing_machines(drafts, inputs.estate, inputs.observation, None)
+    rooms = rooms_of(inputs.estate, inputs.observation, None, frozenset(draft.id for draft in drafts))
+    standing = stand_existing(PlanSoFar(rooms, inputs.estate.networks, drafts), drafts, existing)
+    return add(standing.so_far, standing.to_place)
 
 
 def _text(fleet: Fleet) -> str:
@@ -98,6 +153,8 @@ def _inputs(fleet: Fleet) -> PlanInputs:
     )  # fmt: skip
     standing: dict[str, list[ObservedMachine]] = {name: [] for name in hosts}
     for number, name in enumerate(fleet.machines):
+        if fleet.where[number] == _NOWHERE:
+            continue
         size = estate.machines[name].size
         standing[fleet.hosts[fleet.where[number]]].append(
             ObservedMachine(

@@ -15,7 +15,8 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.planner import packing_made, peer_ganeti, roadef
-from benchmarks.planner.fleet import hosts_beside, read_fleet, write_fleet
+from benchmarks.planner.adding import added_to_made
+from benchmarks.planner.fleet import Fleet, hosts_beside, read_fleet, write_fleet
 from benchmarks.planner.roadef_made import made_problem
 from benchmarks.planner.running import COLUMNS
 from benchmarks.planner.vbp import write_vbp
@@ -26,6 +27,7 @@ _SEEDS = (1, 2, 3, 4, 5)
 _WATCHER_SIZES = ((1_000, 100), (10_000, 1_000), (30_000, 3_000))
 _GANETI_SIZES = ((200, 20), (500, 50), (1_000, 100))
 _WATCHER_SECONDS = 1_200
+_MACHINES_ADDED = 50
 Writer = Callable[[Path, int], Path]
 
 
@@ -63,6 +65,7 @@ KINDS: Mapping[str, Writer] = {
     "correlated-200-5": _vbp(lambda seed: packing_made.correlated(200, 5, seed)),
     "anticorrelated-200-4": _vbp(lambda seed: packing_made.anticorrelated(200, 4, seed)),
     "triplets-249-2": _vbp(lambda seed: packing_made.triplets(83, 2, seed)),
+    "triplets-501-3": _vbp(lambda seed: packing_made.triplets(167, 3, seed)),
     "triplets-60-5": _vbp(lambda seed: packing_made.triplets(20, 5, seed)),
     "flavours-20": _vbp(lambda seed: packing_made.flavours(20, seed)),
     "flavours-50000": _vbp(lambda seed: packing_made.flavours(50_000, seed)),
@@ -83,6 +86,8 @@ def standard_set(*, budget_seconds: float, one: Callable[[Path, float, int], str
             lines = [one(write(folder / f"{kind}-{seed}", seed), budget_seconds, 1) for seed in _SEEDS]
             failed += lines.count(None)
             _tell(kind, [line.split("\t") for line in lines if line is not None])
+        _vpsolver(folder, budget_seconds)
+        _adding()
         _watcher(folder)
         _ganeti(folder)
     return 1 if failed else 0
@@ -102,9 +107,38 @@ def _tell(kind: str, rows: list[list[str]]) -> None:
     )
 
 
+def _vpsolver(folder: Path, budget_seconds: float) -> None:
+    """VPSolver on the first instance of each kind, with as many seconds as ours has."""
+    python = _peer_python("vpsolver", "pyvpsolver>=3.1.4,<4", "--no-deps")
+    if python is None:
+        return
+    for kind, write in KINDS.items():
+        file = write(folder / f"vpsolver-{kind}", 1)
+        if file.suffix == ".vbp":
+            command = [sys.executable, "-m", "benchmarks.planner.peer_vpsolver", python, str(file), str(budget_seconds)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            last = (done.stdout.splitlines() or [f"- - - exit {done.returncode}"])[-1]
+            bins, bound, seconds, how = last.split(maxsplit=3)
+            print(f"# vpsolver {kind}: {bins} bins, bound {bound}, {seconds} s of wall time, {how}", file=sys.stderr, flush=True)
+
+
+def _adding() -> None:
+    """One machine more on a fleet of 50,000 that stands."""
+    for plain, which in ((True, "without side constraints"), (False, "with losses, replicas and grades")):
+        runs = [added_to_made(50_000, 5_000, 2_000, plain=plain) for _ in _SEEDS]
+        p99 = [run.p99_ms for run in runs]
+        rate = [run.a_second for run in runs]
+        print(
+            f"# one more on 50000 on 5000, {which}: p99 {median(p99):.2f} ms CPU ({min(p99):.2f} to {max(p99):.2f}), median "
+            f"{median(run.median_ms for run in runs):.3f} ms, {median(rate):.0f} a second ({min(rate):.0f} to {max(rate):.0f})",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
 def _watcher(folder: Path) -> None:
     """Consolidation beside Watcher's strategy: CPU seconds of each, hosts in use, migrations."""
-    python = _watcher_python()
+    python = _peer_python("watcher", "python-watcher>=17,<18")
     if python is None:
         return
     script = Path(__file__).with_name("peer_watcher.py")
@@ -133,21 +167,17 @@ def _watcher(folder: Path) -> None:
         )
 
 
-def _watcher_python() -> str | None:
-    """The interpreter of a virtual environment with python-watcher, made beside the project's own on first use."""
-    folder = Path(os.environ.get("KASUMI_BENCH_WATCHER", ".venv-watcher"))
+def _peer_python(peer: str, package: str, *options: str) -> str | None:
+    """The interpreter of a virtual environment with the peer's package, made beside the project's own on first use."""
+    folder = Path(os.environ.get(f"KASUMI_BENCH_{peer.upper()}", f".venv-{peer}")).absolute()
     python = folder / "bin" / "python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        done = subprocess.run(
-            [str(python), "-m", "pip", "install", "--quiet", "python-watcher>=17,<18"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        install = [str(python), "-m", "pip", "install", "--quiet", *options, package]
+        done = subprocess.run(install, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             shutil.rmtree(folder)
-            print(f"# watcher: cannot be installed, left out: {done.stderr[-300:]}", file=sys.stderr)
+            print(f"# {peer}: cannot be installed, left out: {done.stderr[-300:]}", file=sys.stderr)
             return None
     return str(python)
 
@@ -157,8 +187,9 @@ def _ganeti(folder: Path) -> None:
         fleet = packing_made.fleet(machines, hosts, 1)
         peer = peer_ganeti.hbal(fleet, folder)
         if peer is None:
-            print("# hbal: not installed (ganeti-htools), left out", file=sys.stderr)
+            print("# hbal and hail: not installed (ganeti-htools), left out", file=sys.stderr)
             return
+        _hail(fleet, folder)
         seconds, moves = peer_ganeti.ours(fleet)
         if not (peer[1] and moves):
             print(f"# rebalance of {machines} on {hosts}: {moves} moves of ours, {peer[1]} of hbal: no ratio", file=sys.stderr)
@@ -167,6 +198,20 @@ def _ganeti(folder: Path) -> None:
         print(
             f"# rebalance of {machines} on {hosts}: ours {each * 1000:.1f} ms CPU a move ({moves} moves); hbal {theirs * 1000:.1f} ms "
             f"({peer[1]} moves); {theirs / each:.1f} times as fast",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def _hail(fleet: Fleet, folder: Path) -> None:
+    added = [peer_ganeti.ours_added(fleet, _MACHINES_ADDED) for _ in _SEEDS]
+    each = [1 / run.a_second for run in added]
+    theirs = [seconds for seconds in (peer_ganeti.hail(fleet, folder) for _ in _SEEDS) if seconds is not None]
+    if theirs:
+        print(
+            f"# one more on {len(fleet.machines)} on {len(fleet.hosts)}: ours {median(each) * 1000:.3f} ms CPU ({min(each) * 1000:.3f} to "
+            f"{max(each) * 1000:.3f}); hail {median(theirs) * 1000:.0f} ms ({min(theirs) * 1000:.0f} to {max(theirs) * 1000:.0f}); "
+            f"{median(theirs) / median(each):.0f} times as fast",
             file=sys.stderr,
             flush=True,
         )

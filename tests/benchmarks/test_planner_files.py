@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.planner import fleet, roadef, running, vbp
+from benchmarks.planner import fleet, peer_ganeti, roadef, running, vbp
 from benchmarks.planner.packing_made import fleet as made_fleet
 from benchmarks.planner.packing_made import triplets, uniform
 from benchmarks.planner.roadef_made import made_problem
@@ -178,3 +178,9 @@ def test_packing_faults_are_found() -> None:
     assert "item 0 is in no bin" in vbp.faults(problem, [-1] + [0] * 5)
     assert any(text.startswith("bin 0 holds") for text in vbp.faults(problem, [0] * 6))
     assert np.array(problem.copies).sum() == 6
+
+
+def test_machines_added_one_by_one_all_find_a_host() -> None:
+    added = peer_ganeti.ours_added(made_fleet(40, 8, 1), 5)
+    assert added.unplaced == 0
+    assert 0 < added.median_ms <= added.p99_ms <= added.worst_ms

@@ -15,21 +15,27 @@ from controlplane.planning.packing.meter import Meter
 from controlplane.planning.packing.problem import Bins, Ints, Problem
 
 _ROUNDS_A_FIXING = 12
+_ROUNDS_AT_THE_TOP = 60
+"""Rounds between dives, while the LP of the whole problem has not settled."""
 _DRAWN_FIXINGS = 4
 _SURE = 0.8
 """Use from which a column is fixed together with others; such columns share no item that exists once."""
 
 
-def dive(problem: Problem, master: Master, meter: Meter, best: Bins, target: int, seed: int) -> Bins:
-    """A packing with fewer bins than `best`, down to `target`, or `best` when none was found within the work."""
+def dive(problem: Problem, master: Master, meter: Meter, best: Bins, proved: int, seed: int) -> tuple[Bins, int]:
+    """A packing with fewer bins than `best`, or `best` when none was found within the work, and how many bins are proved."""
     draw = np.random.default_rng(seed)
     first = True
-    while len(best) > target and not meter.spent:
+    while len(best) > proved and not meter.spent:
+        value, _, bound = master.generate(known=proved, rounds=_ROUNDS_AT_THE_TOP)
+        proved = max(proved, ceil(bound - 1e-6))
+        if ceil(value - 1e-6) >= len(best):
+            continue
         found = _dive_once(problem, master, meter, len(best) - 1, None if first else draw)
         if found is not None and len(found) < len(best):
             best = found
         first = False
-    return best
+    return best, proved
 
 
 def _dive_once(problem: Problem, master: Master, meter: Meter, most: int, draw: np.random.Generator | None) -> Bins | None:

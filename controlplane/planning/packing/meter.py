@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-_NODES_A_UNIT = 20_000_000
+_NODES_A_UNIT = 40_000_000
 _PICKS_A_UNIT = 50_000_000
 _COLUMNS_A_UNIT = 2_000
 _SIMPLEX_UPDATES_A_UNIT = 8_000_000
@@ -44,7 +44,7 @@ class Meter:
 
     def simplex(self, iterations: int, rows: int) -> None:
         """Iterations of the simplex method."""
-        self.left -= iterations * (rows + 20) / _SIMPLEX_UPDATES_A_UNIT
+        self.left -= (iterations * (rows + 100) + 3_000) / _SIMPLEX_UPDATES_A_UNIT
 
     def elements(self, count: int) -> None:
         """Elements that array operations go over."""

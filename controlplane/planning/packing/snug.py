@@ -15,9 +15,9 @@ from controlplane.planning.packing.highs import quiet_lp
 from controlplane.planning.packing.meter import Meter
 from controlplane.planning.packing.problem import Bins, Ints, Problem
 
-_SHARE = 0.25
-"""Part of what is left of the work that the listing may take, and as much the cover."""
-_BRANCHINGS = 200
+_SHARE_OF_LISTING, _SHARE_OF_COVER = 0.25, 0.5
+"""Parts of what is left of the work."""
+_BRANCHINGS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,17 +30,16 @@ class Snug:
 
 def pack_snugly(problem: Problem, bins: int, meter: Meter, most: int) -> Snug:
     """All items in so many bins of the only kind, if at most so many fillings are full enough for that."""
-    capacity = problem.capacities[0]
-    spare = bins * capacity - problem.copies @ problem.sizes
-    if (spare < 0).any():
-        return Snug(impossible=True)
-    fillings = _fillings(problem, spare, meter, min(most, meter.columns_in(_SHARE)))
+    fillings = full_enough(problem, bins, meter, min(most, meter.columns_in(_SHARE_OF_COVER)))
     return Snug() if fillings is None else _cover(problem, fillings, bins, meter)
 
 
-def _fillings(problem: Problem, spare: Ints, meter: Meter, most: int) -> Ints | None:
-    """Every filling that leaves no more than is to spare in any dimension, as counts of the rows; None: too many to list."""
+def full_enough(problem: Problem, bins: int, meter: Meter, most: int) -> Ints | None:
+    """Every filling that leaves no more than so many bins have to spare, as counts of the rows; None: too many to list."""
     capacity = problem.capacities[0]
+    spare = bins * capacity - problem.copies @ problem.sizes
+    if (spare < 0).any():
+        return np.zeros((0, len(problem.copies)), dtype=np.int64)
     some = capacity > 0
     sharpest = int(np.argmin(np.where(some, spare / np.maximum(capacity, 1), np.inf)))
     order = np.argsort(-problem.sizes[:, sharpest], kind="stable")
@@ -51,7 +50,7 @@ def _fillings(problem: Problem, spare: Ints, meter: Meter, most: int) -> Ints | 
         spare,
         sharpest,
         most,
-        meter.picks_in(_SHARE),
+        meter.picks_in(_SHARE_OF_LISTING),
     )
     meter.picks(looked)
     if not complete:

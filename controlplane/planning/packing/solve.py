@@ -6,13 +6,15 @@ configuration LP for a better bound, and dives into it for a better packing.
 
 from math import ceil
 
+import numpy as np
+
 from controlplane.planning.packing.bounds import Bound, apart_bound, best_of, dimension_bound, dual_feasible_bound
-from controlplane.planning.packing.columns import Master
+from controlplane.planning.packing.columns import Master, Pattern
 from controlplane.planning.packing.diving import dive
 from controlplane.planning.packing.greedy import starts
 from controlplane.planning.packing.meter import Meter
 from controlplane.planning.packing.problem import Bins, Packing, Problem, Work
-from controlplane.planning.packing.snug import pack_snugly
+from controlplane.planning.packing.snug import full_enough, pack_snugly
 
 _ROWS_FOR_COLUMNS = 1_500
 """Rows up to which the configuration LP is worth its work."""
@@ -21,8 +23,10 @@ _ROWS_TIMES_ITEMS = 400_000_000
 """Rows times items up to which bins are filled by choosing each item anew."""
 _SHARE_OF_BOUND = 0.5
 """Part of the work that the bound may take; the rest is for the packing."""
-_FEW_FILLINGS, _MANY_FILLINGS = 3_000, 30_000
-"""Fillings to list before and after the configuration LP."""
+_SHARE_OF_FIRST_DIVES = 0.5
+"""Part of what the bound left that dives may take before full fillings are covered; the rest of the work is for further dives."""
+_FEW_FILLINGS, _SEEDED_FILLINGS, _MANY_FILLINGS = 1_000, 8_000, 30_000
+"""Full fillings to cover before the configuration LP, to begin it with, and to cover when dives did not reach the bound."""
 
 
 def solve(problem: Problem, *, work: Work) -> Packing:
@@ -54,21 +58,28 @@ def solve(problem: Problem, *, work: Work) -> Packing:
     master = Master(problem, part)
     for found in found_first:
         master.start_with(found)
+    fillings = full_enough(problem, bound.bins, part, _SEEDED_FILLINGS) if problem.uniform else None
+    if fillings is not None:
+        master.add(Pattern(kind=0, rows=np.flatnonzero(counts), counts=counts[counts > 0]) for counts in fillings)
     _, _, proved = master.generate(known=bound.bins)
     bound = best_of(bound, Bound(bins=ceil(proved - 1e-6), proof="configuration LP"))
-    if len(best) > bound.bins:
-        part.left += meter.left - given
-        best, method, bound = _snugly(problem, best, method, bound, part, _MANY_FILLINGS)
-    if len(best) > bound.bins:
-        dived = dive(problem, master, part, best, bound.bins, work.seed)
+    part.left += meter.left - given
+    kept = part.left * (1 - _SHARE_OF_FIRST_DIVES)
+    part.left -= kept
+    for more in (kept, 0.0):
+        dived, further = dive(problem, master, part, best, bound.bins, work.seed)
+        bound = best_of(bound, Bound(bins=further, proof="configuration LP"))
         if len(dived) < len(best):
             best, method = dived, "dive into the configuration LP"
+        part.left += more
+        if more:
+            best, method, bound = _snugly(problem, best, method, bound, part, _MANY_FILLINGS)
     return best.packing(problem, bound.bins, method, bound.proof)
 
 
 def _snugly(problem: Problem, best: Bins, method: str, bound: Bound, meter: Meter, most: int) -> tuple[Bins, str, Bound]:
     """A packing that meets the bound, or a bound one higher, and so on, as far as listing that many fillings can tell."""
-    while problem.uniform and len(best) > bound.bins and not meter.spent:
+    while problem.uniform and bound.bins < len(best) and not meter.spent:
         snug = pack_snugly(problem, bound.bins, meter, most)
         if snug.bins is not None:
             return snug.bins, "cover by the fillings that are full enough", bound
