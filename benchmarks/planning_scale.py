@@ -1,21 +1,27 @@
-"""CPU time that planning takes as it grows: `python benchmarks/planning_scale.py [MACHINES HOSTS]` (default 1000 on 100).
+"""CPU time that planning takes as it grows: `python -m benchmarks.planning_scale [MACHINES HOSTS [rules]]` (default 1000 on 100).
 
-One in five machines belongs to a tier that must survive the loss of a host; replicas come in pairs; sizes are of six flavours.
+One in five machines belongs to a tier that must survive the loss of a host; replicas come in pairs; sizes are of six flavours. With
+`rules` there is something of every rule that planning knows (`with_every_rule`).
 """
 
 import json
+import resource
 import sys
 import time
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 
 from controlplane.model.document import plan_to_json
 from controlplane.model.estate import (
     Access,
+    ClassPool,
+    Confirmation,
     Estate,
     Host,
     Image,
     Ministry,
     Network,
+    Reservation,
     Site,
     StoragePool,
     System,
@@ -23,6 +29,7 @@ from controlplane.model.estate import (
     WantedMachine,
 )
 from controlplane.model.finding import Severity
+from controlplane.model.needs import Cpu, Licence, LoadProfile, Needs, Offers
 from controlplane.model.observed import HostCapacity, HostObservation, Observation
 from controlplane.model.plan import PlannedImage
 from controlplane.model.resources import Overcommit, Resources
@@ -82,6 +89,63 @@ def _host(number: int) -> Host:
     )  # fmt: skip
 
 
+def with_every_rule(estate: Estate) -> Estate:
+    """The same with hours, network, IOPS, processors, groups, racks that may be lost, two ministries apart on shared storage, a
+    product licensed by the socket, disks of a class, and room reserved.
+    """
+    apart = ("min0", "min1")
+    own = {name: replace(estate.networks["shared"], id=name, cidr=f"10.{at}.0.0/16", gateway=f"10.{at}.0.1")
+           for at, name in enumerate(apart, 1)}  # fmt: skip
+    systems = {
+        name: replace(each, tier="racks" if number % 50 == 5 else each.tier, demand=Confirmation(by="x", on=date(2026, 1, 1)))
+        for number, (name, each) in enumerate(estate.systems.items())
+    }
+    machines = {
+        name: replace(each, needs=_needs(number),
+                      network=systems[each.system].ministry if systems[each.system].ministry in apart else "shared")
+        for number, (name, each) in enumerate(estate.machines.items())
+    }  # fmt: skip
+    licensed = sum(1 for each in machines.values() if each.needs.licences)
+    return replace(
+        estate,
+        systems=systems,
+        machines=machines,
+        hosts={name: _richer(number, host) for number, (name, host) in enumerate(estate.hosts.items())},
+        networks={**estate.networks, **own},
+        ministries={**estate.ministries, "min0": replace(estate.ministries["min0"], apart_from=("min1",))},
+        tiers={**estate.tiers, "racks": Tier(id="racks", host_failures=1, spread_over="host", survives="rack")},
+        load_profiles={
+            "day": LoadProfile(id="day", percent=(10,) * 8 + (100,) * 10 + (30,) * 6),
+            "night": LoadProfile(id="night", percent=(100,) * 6 + (20,) * 14 + (80,) * 4),
+        },
+        licences={"db": Licence(id="db", sockets=2 * max(4, licensed // 12))},
+        reservations={"more": Reservation(id="more", system="s2", size=Resources(vcpus=4, memory_mib=8192, disk_gib=80), count=20,
+                                          network="shared", until=date(2099, 3, 31))},
+    )  # fmt: skip
+
+
+def _needs(number: int) -> Needs:
+    return Needs(
+        load="day" if number % 3 == 0 else "night" if number % 10 == 1 else "",
+        network_mbps=100 if number % 4 == 0 else 0,
+        iops=200 if number % 4 == 1 else 0,
+        cpu=Cpu(baseline="x86-64-v3") if number % 8 == 3 else Cpu(),
+        together=(("rack", "near"),) if number % 20 == 4 else (),
+        licences=("db",) if number % 40 == 7 else (),
+        disk_class="ssd" if number % 8 == 6 else "",
+    )
+
+
+def _richer(number: int, host: Host) -> Host:
+    return replace(
+        host,
+        networks={**host.networks, "min0": "br1", "min1": "br2"},
+        offers=Offers(network_mbps=10_000, iops=20_000, cpu=Cpu(baseline=f"x86-64-v{3 if number % 2 else 2}"), sockets=2),
+        storage=f"san-{number // 10}",
+        pools=(ClassPool(disk_class="ssd", name="kasumi-ssd", path="/ssd", capacity_gib=2000),) if number % 4 < 2 else (),
+    )
+
+
 def seen(estate: Estate) -> Observation:
     def look(host: Host) -> HostObservation:
         capacity = HostCapacity(
@@ -96,6 +160,8 @@ def seen(estate: Estate) -> Observation:
 def main() -> None:
     machines, hosts = (int(sys.argv[1]), int(sys.argv[2])) if len(sys.argv) > 2 else (1000, 100)
     estate = made_estate(machines, hosts)
+    if "rules" in sys.argv[3:]:
+        estate = with_every_rule(estate)
     observation = seen(estate)
     images = {"debian-12": PlannedImage(id="debian-12", file="/x", format="qcow2", sha256="0" * 64, os="debian-12")}
     began = time.process_time()
@@ -116,6 +182,8 @@ def main() -> None:
                 "hosts_used": use.used,
                 "bound": use.bound,
                 "binding": use.binding,
+                "gap_percent": round(100 * (use.used / use.bound - 1), 2),
+                "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
             }
         )
     )

@@ -61,6 +61,16 @@ class Apart:
         met.discard(_OWN)
         return ~(shut | np.isin(here, list(met))) if met else ~shut
 
+    def familiar(self, draft: Draft) -> Flags | None:
+        """For each host whether it stands on shared storage that the machine's ministry uses already; None where none is shared."""
+        if not self._systems:
+            return None
+        column, here = self._columns[draft.ministry], self._storage[draft.needs.disk_class]
+        used = {
+            code for each, present in self._present.items() for code in self._storage[each][present[:, column] > 0].tolist()
+        } - {_OWN}
+        return np.isin(here, sorted(used))
+
     def near(self, draft: Draft, host: int) -> Ints:
         """The hosts that share something with the machine's place: that host, and those on the same storage system."""
         system = self._storage[draft.needs.disk_class][host]

@@ -124,6 +124,10 @@ class PlanSoFar:
         """For each host by number whether it counts already for the licences that the machine needs."""
         return self._licensing.counting(draft)
 
+    def familiar(self, draft: Draft) -> Flags | None:
+        """For each host by number whether it is on shared storage that the machine's ministry, kept apart from some, uses already."""
+        return self._apart.familiar(draft) if draft.apart_from else None
+
     def free_shares(self, hosts: Ints) -> NDArray[np.float64]:
         """What is free of each dimension as a share of what the hosts may promise; 0 where that is nothing."""
         capacity = self._stand.capacity[hosts]

@@ -219,14 +219,13 @@ def _offer_facts(host: Host) -> Facts:
         "offers.cpu": _cpu_fact(offers.cpu),
         "offers.sockets": offers.sockets,
         "pool.storage": host.storage,
-        **{f"pools.{pool.disk_class}": _pool_fact(pool) for pool in host.pools},
+        **{f"pools.{pool.disk_class}.{name}": value for pool in host.pools for name, value in _pool_facts(pool).items()},
     }
     return {name: value for name, value in stated.items() if value}
 
 
-def _pool_fact(pool: ClassPool) -> str:
-    on = f" on {pool.storage}" if pool.storage else ""
-    return f"{pool.capacity_gib} GiB in {pool.name} at {pool.path}{on}"
+def _pool_facts(pool: ClassPool) -> Facts:
+    return {"name": pool.name, "path": pool.path, "disk_gib": pool.capacity_gib, "storage": pool.storage}
 
 
 def _wanted(estate: Estate) -> frozenset[str]:

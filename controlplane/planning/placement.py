@@ -155,6 +155,8 @@ def _place_cohort(members: Sequence[Draft], so_far: PlanSoFar, order: _Order, ra
 def _place_one(draft: Draft, so_far: PlanSoFar, hosts: Ints, rank: _Rank, refused: Flags | None = None) -> int:
     """Hosts in use first, those licensed already before all; among them as the policy ranks. Returns the host's number, or -1.
 
+    Ministries kept apart stay on shared storage that they use already, as long as there is room: what they use others cannot.
+
     `refused`: hosts whose loss could not be survived with a machine like this; as the plan only grows they are not asked again.
     """
     if refused is not None:
@@ -164,6 +166,9 @@ def _place_one(draft: Draft, so_far: PlanSoFar, hosts: Ints, rank: _Rank, refuse
     if draft.licences:
         counting = so_far.counting(draft)[hosts]
         groups = [hosts[counting], hosts[in_use & ~counting], hosts[~in_use]]
+    familiar = so_far.familiar(draft)
+    if familiar is not None:
+        groups = [some[familiar[some]] for some in groups] + [some[~familiar[some]] for some in groups]
     for some in groups:
         ranks = rank(so_far, draft, some) if len(some) else None
         for at in range(len(some)):
@@ -197,7 +202,7 @@ def _dot_product(so_far: PlanSoFar, draft: Draft, hosts: Ints) -> Floats | None:
 
 
 def _most_constrained(so_far: PlanSoFar, draft: Draft) -> tuple[object, ...]:
-    few = (not draft.licences, len(so_far.eligible(draft)), not draft.replica_group)
+    few = (not draft.licences, not draft.needs.disk_class, len(so_far.eligible(draft)), not draft.replica_group)
     return (*few, -draft.tier.host_failures, -so_far.share(draft), draft.id)
 
 

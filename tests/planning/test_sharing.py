@@ -182,4 +182,4 @@ def test_these_needs_are_facts_and_plans_without_them_stay_fresh():
     asked, offered = facts["machine/a"], facts["host/hv1"]
     assert (asked["needs.licences"], asked["needs.disk_class"]) == ("db for 8 sockets", "ssd")
     assert (offered["offers.sockets"], offered["pool.storage"]) == (2, "san")
-    assert offered["pools.ssd"] == "100 GiB in kasumi-ssd at /ssd on flash"
+    assert (offered["pools.ssd.disk_gib"], offered["pools.ssd.path"], offered["pools.ssd.storage"]) == (100, "/ssd", "flash")
