@@ -34,6 +34,11 @@ _LOOKS_AT_HOSTS = 12_000_000
 _LOOKS_BEFORE_PACKING = 200_000
 """Machines times hosts from which the packing core is asked first; below, only where greedy orders leave a gap to the bound."""
 
+_NEAR = 0.005
+"""Share above the bound at which a large estate is tried in no further greedy order: there is hardly anything to be gained."""
+_TRIES_TO_EMPTY = 8
+"""Hosts that are then tried for each one that might be emptied still."""
+
 _USUAL = Policy()
 
 _Rank = Callable[[PlanSoFar, Draft, Ints], Floats | None]
@@ -90,17 +95,29 @@ def _quality(found: Placement) -> tuple[int, int]:
 def _searched(drafts: Sequence[Draft], start: Callable[[], PlanSoFar], movable: dict[str, Draft], scale: Scale) -> Placement:
     """Greedy orders, the best of them improved."""
     attempts: list[Placement] = []
+    excess: int | None = None
     for order, rank in _POLICIES:
         attempts.append(_greedy(drafts, start(), order, rank))
-        if len(attempts) * len(drafts) * len(attempts[0].so_far.hosts) > _LOOKS_AT_HOSTS:
+        looks = len(drafts) * len(attempts[0].so_far.hosts)
+        excess = _excess(attempts[-1], drafts, start) if looks > _LOOKS_BEFORE_PACKING else None
+        if excess is not None or len(attempts) * looks > _LOOKS_AT_HOSTS:
             break
     attempts.sort(key=lambda attempt: _score(attempt, scale))
     best = _eject(attempts[0], movable)
     if best.unplaced:
         return best
-    _empty_hosts(best.so_far, movable)
+    _empty_hosts(best.so_far, movable, len(best.so_far.hosts) if excess is None else _TRIES_TO_EMPTY * excess)
     _finish(best.so_far, movable, scale)
     return best
+
+
+def _excess(attempt: Placement, drafts: Sequence[Draft], start: Callable[[], PlanSoFar]) -> int | None:
+    """Hosts used beyond what sums over the dimensions ask for, where everything is placed, on nearly as few, and beside nothing."""
+    used = len(attempt.so_far.used())
+    if attempt.unplaced or not drafts or len(attempt.so_far.placed()) > len(drafts):
+        return None
+    bound = Packed(drafts, start()).bound
+    return used - bound if used <= (1 + _NEAR) * bound else None
 
 
 def _finish(so_far: PlanSoFar, movable: dict[str, Draft], scale: Scale) -> None:
@@ -256,11 +273,11 @@ def _exchange(draft: Draft, host: int, other: Draft, so_far: PlanSoFar) -> bool:
     return False
 
 
-def _empty_hosts(so_far: PlanSoFar, movable: dict[str, Draft]) -> None:
-    """Try to free each host, least loaded first, by moving all its machines onto other hosts in use."""
+def _empty_hosts(so_far: PlanSoFar, movable: dict[str, Draft], most: int) -> None:
+    """Try to free so many hosts, least loaded first, by moving all its machines onto other hosts in use."""
     used = so_far.used()
     looks = 0
-    for host in used[np.argsort(so_far.loads(used), kind="stable")].tolist():
+    for host in used[np.argsort(so_far.loads(used), kind="stable")][:most].tolist():
         machines = so_far.on(so_far.hosts[host])
         if any(machine not in movable for machine in machines):
             continue
