@@ -18,6 +18,7 @@ from controlplane.planning.constraints import PlanSoFar
 from controlplane.planning.demand import demand_of
 from controlplane.planning.packed import Packed, is_packing
 from tests.planning.estates import estate, host, machine, observed, planned, size, system
+from tests.planning.made import needy_estates, sharing_estates
 
 
 def fresh(made):
@@ -101,6 +102,21 @@ def test_the_core_closes_a_gap_that_greedy_orders_leave(monkeypatch):
     plan = planned(made)
     assert hosts_used(plan).used == sum(sizes) // 10
     assert [f for f in check_plan(plan, made, observed(made)) if f.severity is Severity.CRITICAL] == []
+
+
+@PROPERTY
+@given(needy_estates() | sharing_estates())
+def test_what_is_placed_as_in_a_large_estate_passes_the_check(made):
+    """No further order is tried once the bound is near, and few hosts to be emptied."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(placement, "_LOOKS_BEFORE_PACKING", 0)
+        patch.setattr(placement, "is_small", lambda drafts, so_far: False)
+        try:
+            plan = planned(made)
+        except InfeasiblePlan:
+            return
+    assert [f for f in check_plan(plan, made, observed(made)) if f.severity is Severity.CRITICAL] == []
+    assert hosts_used(plan).bound <= hosts_used(plan).used
 
 
 def test_a_machine_with_company_or_a_loss_is_not_packed():
