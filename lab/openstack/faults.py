@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from controlplane.errors import ExitCode, KasumiError
 from lab.keys import write
 from lab.openstack import layout, lifecycle, services
 
@@ -38,6 +40,31 @@ def start(name: str) -> bool:
     with lifecycle.alone():
         lifecycle.require_up()
         return bool(services.ensure([services.named(name)]))
+
+
+def lose(host: str) -> None:
+    """Kill one fake compute host as a power cut would: the process of its zone is killed and comes back without it.
+
+    Raises KasumiError when there is no such host, or the cloud is not up.
+    """
+    _restart(host, without=host)
+
+
+def regain(host: str) -> None:
+    """Have a lost host back, its zone's process started anew. May be repeated. Raises like `lose`."""
+    _restart(host)
+
+
+def _restart(host: str, *, without: str = "") -> None:
+    zone = next((zone for zone, hosts in layout.ZONES.items() if host in hosts), "")
+    if not zone:
+        raise KasumiError(f"lab openstack: wanted a fake compute host, found {host}, which is none", ExitCode.USAGE)
+    with lifecycle.alone():
+        lifecycle.require_up()
+        whole = services.named(f"nova-compute-{zone}")
+        hosts = ",".join(each for each in layout.ZONES[zone] if each != without)
+        services.end(whole, grace=False)
+        services.ensure([replace(whole, argv=(*whole.argv[:-1], f"compute:{hosts}"))])
 
 
 def turn(**knobs: float | Sequence[str]) -> None:

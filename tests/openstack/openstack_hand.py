@@ -10,6 +10,7 @@ from controlplane.providers.openstack_image import SHA256, image_name
 from controlplane.providers.openstack_mark import AUTOSTART, ESTATE, MACHINE, UUID, machine_mark, tag
 
 NOTE = "note_of_somebody"
+HOST = "OS-EXT-SRV-ATTR:host"
 
 
 class OpenStackHand:
@@ -88,6 +89,18 @@ class OpenStackHand:
             port | {"description": "", "updated_at": "", "revision_number": 0} for port in self.ports(device_id=server["id"])
         ]
         return server | changed, ports
+
+    def services(self):
+        """The compute services by the name of their hypervisor; an administrator's right."""
+        found = self.admin.get("compute", "/os-services", binary="nova-compute")["services"]
+        return {service["host"]: service for service in found}
+
+    def change_service(self, hypervisor, **states):
+        """Say something of a hypervisor's service, as its administrator does, where it is not so."""
+        service = self.services()[hypervisor]
+        different = {name: wanted for name, wanted in states.items() if service[name] != wanted}
+        if different:
+            self.admin.put("compute", f"/os-services/{service['id']}", different)
 
     def boots(self, name):
         return self.server(name)["OS-SRV-USG:launched_at"]

@@ -1,4 +1,4 @@
-"""A server that somebody made in a real cloud comes under management, is kept, and is let go of; it is never stopped or deleted."""
+"""A server that somebody made in a real cloud, on a volume, comes under management, is kept, and is let go of; it is never stopped or deleted."""
 
 import json
 import secrets
@@ -48,14 +48,19 @@ def world(running_cloud, tmp_path_factory):
         try:
             image = made.folder / "empty.qcow2"
             digest = sha256(image.read_bytes()).hexdigest()
-            ensure_image(hand.cloud, PlannedImage(id="empty", file=str(image), format="qcow2", sha256=digest, os="none"))
+            image_id = ensure_image(
+                hand.cloud, PlannedImage(id="empty", file=str(image), format="qcow2", sha256=digest, os="none")
+            )
             hand.make_other_network(network)
             body = {"network_id": hand.network(network)["id"], "cidr": "10.77.20.0/24", "ip_version": 4}
             hand.cloud.post("network", "/subnets", {"subnet": body})
             port = {"network_id": hand.network(network)["id"], "mac_address": MAC, "fixed_ips": [{"ip_address": ADDRESS}]}
             made_port = hand.cloud.post("network", "/ports", {"port": port})["port"]
             size = Resources(vcpus=1, memory_mib=512, disk_gib=1)
-            hand.boot(NAME, size, networks=[{"port": made_port["id"]}], availability_zone="az1")
+            root = {"boot_index": 0, "source_type": "image", "destination_type": "volume", "volume_size": 1}
+            root |= {"uuid": image_id, "delete_on_termination": True}
+            where = {"networks": [{"port": made_port["id"]}], "availability_zone": "az1"}
+            hand.boot(NAME, size, imageRef="", block_device_mapping_v2=[root], **where)
             yield made
         finally:
             for server in hand.servers():

@@ -6,12 +6,12 @@ import secrets
 import pytest
 
 from controlplane.model.resources import Resources
-from lab.openstack import faults
+from lab.openstack import faults, layout
+from tests.openstack.openstack_hand import HOST
 from tests.openstack.world import clear, make_world
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
-HOST = "OS-EXT-SRV-ATTR:host"
 _OTHERS = """            ledger-2: *ledger
             ledger-db: {size: {vcpus: 1, memory: 700MiB, disk: 1GiB}, image: empty, network: mof}
 """
@@ -35,23 +35,11 @@ def world(running_cloud, tmp_path_factory):
             yield made
         finally:
             faults.turn()
-            for name in {service["host"] for service in services(made)}:
-                change(made, name, status="enabled")
+            for name in made.hand.services():
+                made.hand.change_service(name, status="enabled")
             if any(server["name"] == "other" for server in made.hand.servers()):
                 made.hand.remove_foreign("other")
             clear(made)
-
-
-def services(world):
-    return world.hand.admin.get("compute", "/os-services", binary="nova-compute")["services"]
-
-
-def change(world, hypervisor, **states):
-    """Say something of a hypervisor's service, as its administrator does, where it is not so."""
-    (service,) = [each for each in services(world) if each["host"] == hypervisor]
-    different = {name: wanted for name, wanted in states.items() if service[name] != wanted}
-    if different:
-        world.hand.admin.put("compute", f"/os-services/{service['id']}", different)
 
 
 def where(world, name="ledger-1"):
@@ -65,7 +53,7 @@ def drain(world, hypervisor, *options, code=0):
 def test_our_machine_leaves_alive_and_nothing_else_is_touched(world):
     first, before = where(world), world.hand.server("ledger-1")
     assert "the cloud may still place new servers there" in drain(world, first, "--yes", code=5).stderr
-    change(world, first, status="disabled")
+    world.hand.change_service(first, status="disabled")
     assert "not confirmed, nothing was changed" in drain(world, first, code=5).stderr
     assert where(world) == first
 
@@ -90,3 +78,26 @@ def test_our_machine_leaves_alive_and_nothing_else_is_touched(world):
 
 def test_a_hypervisor_that_is_not_there_is_named(world):
     assert "has none of this name" in drain(world, "nowhere", code=1).stderr
+
+
+def test_our_machine_is_made_anew_elsewhere_when_its_hypervisor_is_dead(world):
+    for name in world.hand.services():
+        world.hand.change_service(name, status="enabled")
+    lost, before = where(world), world.hand.server("ledger-1")
+    faults.lose(lost)
+    try:
+        world.hand.change_service(lost, forced_down=True)
+        others = set(layout.ZONES["az1"]) - {lost}
+        world.hand.until(lambda: {world.hand.services()[name]["state"] for name in others} == {"up"})
+        asked = drain(world, lost, code=5)
+        assert "evacuate" in asked.stdout
+        done = drain(world, lost, "--yes")
+        assert "1 moved, 0 of ours left there" in done.stderr
+        after = world.hand.server("ledger-1")
+        assert after[HOST] in others
+        assert (after["id"], after["status"], after["metadata"]) == (before["id"], "ACTIVE", before["metadata"])
+        assert "reconcile: nothing to do" in world.kasumi("reconcile", "--once").stderr
+    finally:
+        faults.regain(lost)
+        world.hand.change_service(lost, forced_down=False)
+    assert where(world) == after[HOST]

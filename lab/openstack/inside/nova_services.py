@@ -46,6 +46,8 @@ def main() -> None:
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
+    # Reading a guest's console makes its terminal ours, which hangs up when the guest stops or leaves.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with socket.create_server(("127.0.0.1", int(port))):
         print(f"{name}: {len(started)} services started", flush=True)
         over.wait()
