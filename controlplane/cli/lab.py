@@ -36,7 +36,7 @@ def up(
         False, "--openstack", help="An OpenStack, and no libvirt hosts unless --hosts asks for them too."
     ),
     guests: bool = typer.Option(
-        False, "--guests", help="The OpenStack with one more compute host, whose servers are real guests."
+        False, "--guests", help="The OpenStack with two more compute hosts, whose servers are real guests."
     ),
 ) -> None:
     """Bring the lab up, or repair it. What is there and alive is left alone."""

@@ -60,19 +60,19 @@ def fill_compute(cloud: Connection) -> None:
 
 
 def fill_guests(cloud: Connection) -> None:
-    """What leads a server to the host of real guests: a zone, and a flavor of a guest's size. May be repeated."""
+    """What leads a server to the hosts of real guests: a zone, and a flavor of a guest's size. May be repeated."""
     zone = cloud.compute.find_aggregate(layout.GUEST_ZONE) or cloud.compute.create_aggregate(
         name=layout.GUEST_ZONE, availability_zone=layout.GUEST_ZONE
     )
-    if layout.GUEST_HOST not in (zone.hosts or ()):
-        cloud.compute.add_host_to_aggregate(zone, layout.GUEST_HOST)
+    for host in _guest_hosts() - set(zone.hosts or ()):
+        cloud.compute.add_host_to_aggregate(zone, host)
     if cloud.compute.find_flavor(layout.GUEST_FLAVOR) is None:
         cloud.compute.create_flavor(name=layout.GUEST_FLAVOR, vcpus=1, ram=512, disk=4)
 
 
 def await_computes(cloud: Connection, *, guests: bool = False) -> None:
-    """Wait until Nova calls every compute host up, that of `guests` too. Raises UnreachableError with those that are not."""
-    wanted = {host for hosts in layout.ZONES.values() for host in hosts} | ({layout.GUEST_HOST} if guests else set())
+    """Wait until Nova calls every compute host up, those of `guests` too. Raises UnreachableError with those that are not."""
+    wanted = {host for hosts in layout.ZONES.values() for host in hosts} | (_guest_hosts() if guests else set())
     deadline = time.monotonic() + COMPUTES_SECONDS
     while missing := wanted - {found.host for found in cloud.compute.services(binary="nova-compute") if found.state == "up"}:
         if time.monotonic() > deadline:
@@ -94,6 +94,10 @@ def write_clouds(secrets: Secrets) -> None:
     }
     clouds = {layout.ADMIN_CLOUD: _password_cloud("admin", secrets.admin, "admin"), layout.MEMBER_CLOUD: by_credential}
     write(layout.clouds_yaml(), yaml.safe_dump({"clouds": clouds}, sort_keys=False), mode=0o600)
+
+
+def _guest_hosts() -> set[str]:
+    return {host.name for host in layout.GUEST_HOSTS}
 
 
 def _password_cloud(user: str, password: str, project: str) -> dict[str, Any]:

@@ -54,7 +54,9 @@ def read_secrets() -> Secrets:
 
 def write_all(found: Secrets) -> None:
     """Bring every configuration file to what it should be. May be repeated."""
-    for folder in (layout.etc(), layout.log(), layout.home() / "run", *(layout.state() / name for name in STATE_FOLDERS)):
+    guests = {hypervisor.state(host): host.uuid for host in layout.GUEST_HOSTS}
+    folders = (layout.etc(), layout.log(), layout.home() / "run", *(layout.state() / name for name in STATE_FOLDERS), *guests)
+    for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
     layout.etc().chmod(0o700)
     templates = Environment(
@@ -67,12 +69,14 @@ def write_all(found: Secrets) -> None:
     values = {
         "secrets": found,
         "url": {name: layout.url(name) for name in layout.PORTS},
+        "address": layout.ADDRESS,
         "region": layout.REGION,
         "etc": layout.etc(),
         "state": layout.state(),
         "log": layout.log(),
         "run": layout.home() / "run",
         "venv": packages.place(),
+        "guest_homes": layout.guest_homes(),
     }
     for template in sorted(TEMPLATES.iterdir()):
         if template.suffix != ".jinja":
@@ -81,8 +85,8 @@ def write_all(found: Secrets) -> None:
     # Nova looks for it in its configuration folder only.
     shutil.copy(packages.place() / "etc" / "nova" / "api-paste.ini", layout.etc() / "api-paste.ini")
     # Nova refuses to start a compute that has been here before and lost its identity. Each fake host tells its own in truth.
-    for name, identity in (("nova", COMPUTE_ID), ("nova-guests", hypervisor.UUID)):
-        write(layout.state() / name / "compute_id", f"{identity}\n")
+    for folder, identity in {layout.state() / "nova": COMPUTE_ID, **guests}.items():
+        write(folder / "compute_id", f"{identity}\n")
     _write_modules()
 
 

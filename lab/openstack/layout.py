@@ -1,5 +1,6 @@
 """Names, addresses and paths of the lab's OpenStack: the contract between it, its users and the tests. Decides nothing else."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from lab import layout
@@ -17,9 +18,25 @@ CLOUD_TYPES = {"glance": "image", "placement": "placement", "neutron": "network"
 
 ZONES = {"az1": ("cmp01", "cmp02", "cmp03"), "az2": ("cmp04", "cmp05", "cmp06")}
 """Fake compute hosts by availability zone; each zone is one aggregate and one process."""
-GUEST_ZONE, GUEST_HOST = "guests", "qemu01"
-"""Where a server is a real guest, if the cloud was asked to have such a host."""
-GUEST_FLAVOR = "guest.small"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestHost:
+    """One compute host whose servers are real guests; `address` is its own on the wire between such hosts."""
+
+    name: str
+    namespace: str
+    address: str
+    uuid: str
+
+
+GUEST_ZONE, GUEST_FLAVOR = "guests", "guest.small"
+"""Where a server is a real guest, if the cloud was asked to have such hosts."""
+GUEST_HOSTS = (
+    GuestHost(name="qemu01", namespace=NAMESPACE, address="169.254.78.1", uuid="6b61735d-6c61-4062-8d6f-0000000000c2"),
+    GuestHost(name="qemu02", namespace=f"{NAMESPACE}2", address="169.254.78.2", uuid="6b61735d-6c61-4062-8d6f-0000000000c3"),
+)
+"""The first shares the services' namespace; the tap of a port has the same name on both, so the other has one of its own."""
 ALL_NETWORKS = "10.78.0.0/16"
 """This machine reaches guests with addresses in here."""
 COMPUTE_VCPUS, COMPUTE_MEMORY_MIB, COMPUTE_DISK_GIB = 64, 262_144, 4_000
@@ -64,6 +81,11 @@ def log() -> Path:
 def state() -> Path:
     """What the services keep: databases, images, keys. A reset replaces it by the empty cloud's."""
     return home() / "state"
+
+
+def guest_homes() -> Path:
+    """The folders of the hosts of real guests, by name."""
+    return home() / "hypervisors"
 
 
 def clouds_yaml() -> Path:

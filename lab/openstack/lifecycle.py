@@ -27,7 +27,7 @@ LOCK_FOLDER = "/var/cache"
 def up(*, guests: bool = False) -> None:
     """Bring the cloud up, or repair it; what is there and alive is left alone, servers and networks in it too.
 
-    With `guests` it has, from now on, one more compute host whose servers are real QEMU guests.
+    With `guests` it has, from now on, two more compute hosts whose servers are real QEMU guests.
     May be repeated. Raises KasumiError (rights, tools, a step that failed), RefusedError (something foreign in the way),
     LockedError, UnreachableError.
     """
@@ -58,6 +58,7 @@ def reset() -> None:
             _clear()
         ownership.refuse_foreign_home(layout.home())
         hypervisor.forget()
+        network.remove_guests()
         snapshot.remove_state()
     up()
 
@@ -172,6 +173,7 @@ def _start() -> None:
     found = configuration.read_secrets()
     if guests := hypervisor.wanted():
         hypervisor.write_files()
+        network.ensure_guests()
     configuration.write_all(found)
     for group in services.everything():
         with step(f"openstack {', '.join(service.name for service in group)}") as note:

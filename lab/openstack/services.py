@@ -8,13 +8,14 @@ import signal
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from controlplane.errors import ExitCode, KasumiError
 from lab import command, processes
 from lab.namespaces import NAMED
 from lab.openstack import hypervisor, layout, network, packages
+from lab.openstack.layout import GuestHost
 from lab.processes import Process, inside
 
 READY_SECONDS = 300
@@ -36,11 +37,13 @@ class Service:
     command: str
     words: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    namespace: str = layout.NAMESPACE
 
 
 def everything() -> tuple[tuple[Service, ...], ...]:
     """All services in the order of their start: those of one step start together."""
-    guests = ((_libvirtd(),), (_guest_compute(),)) if hypervisor.wanted() else ()
+    hosts = layout.GUEST_HOSTS if hypervisor.wanted() else ()
+    guests = (tuple(_libvirtd(host) for host in hosts), tuple(_guest_compute(host) for host in hosts)) if hosts else ()
     return (
         (_mariadb(), _epmd()),
         (_rabbitmq(),),
@@ -121,10 +124,10 @@ def end(service: Service, *, grace: bool = True) -> bool:
     return bool(found)
 
 
-def enter(argv: Iterable[str], environment: Mapping[str, str]) -> list[str]:
-    """The command line that runs a tool of the services in the cloud's namespace."""
+def enter(argv: Iterable[str], environment: Mapping[str, str], *, namespace: str = layout.NAMESPACE) -> list[str]:
+    """The command line that runs a tool of the services in a namespace of the cloud."""
     settings = [f"{key}={value}" for key, value in (_python_environment() | dict(environment)).items()]
-    return ["nsenter", f"--net={NAMED / layout.NAMESPACE}", "env", *settings, *argv]
+    return ["nsenter", f"--net={NAMED / namespace}", "env", *settings, *argv]
 
 
 APIS = {
@@ -136,7 +139,9 @@ APIS = {
     "nova-api": "nova.wsgi.osapi_compute",
 }
 _CONTROL_PORT = 8700
-"""On loopback inside the namespace: other services of Nova and Cinder have no port, so one of ours is opened when they are ready."""
+"""On loopback inside its namespace: other services of Nova and Cinder have no port, so one of ours is opened when they are ready."""
+_OWN_SYSFS = ("unshare", "--mount", "--propagation", "slave", "sh", "-ec", 'mount -t sysfs -o ro sysfs /sys && exec "$@"', "sh")
+"""Nova looks there for the taps of its network namespace."""
 
 
 def _python_environment() -> dict[str, str]:
@@ -179,13 +184,26 @@ def _python_service(name: str, project: str, *kinds: str, port: int) -> Service:
     )
 
 
-def _libvirtd() -> Service:
-    return Service(name="libvirtd", argv=hypervisor.argv(), port=hypervisor.PORT, command="libvirtd")
+def _libvirtd(host: GuestHost) -> Service:
+    return Service(
+        name=f"libvirtd-{host.name}",
+        argv=hypervisor.argv(host),
+        port=hypervisor.PORT,
+        command="libvirtd",
+        words=f"/{host.name}.pid ",
+        namespace=host.namespace,
+    )
 
 
-def _guest_compute() -> Service:
-    more = ("--config-file", str(layout.etc() / "nova-guests.conf"), f"compute:{layout.GUEST_HOST}")
-    return _python_service(f"nova-compute-{layout.GUEST_ZONE}", "nova", *more, port=_CONTROL_PORT + 10)
+def _guest_compute(host: GuestHost) -> Service:
+    more = ("--config-file", str(layout.etc() / "nova-guests.conf"), f"compute:{host.name}")
+    made = _python_service(f"nova-compute-{host.name}", "nova", *more, port=_CONTROL_PORT + 10)
+    own = {
+        "OS_DEFAULT__HOST": host.name,
+        "OS_DEFAULT__STATE_PATH": str(hypervisor.state(host)),
+        "KASUMI_LAB_GATEWAYS": layout.NAMESPACE,
+    }
+    return replace(made, argv=(*_OWN_SYSFS, *made.argv), environment={**made.environment, **own}, namespace=host.namespace)
 
 
 def _mariadb() -> Service:
@@ -221,8 +239,7 @@ def _rabbitmq() -> Service:
 
 
 def _inhabitants() -> list[Process]:
-    namespace = network.namespace()
-    return [] if namespace is None else inside({namespace})
+    return inside(network.served())
 
 
 def _all_of(service: Service, inhabitants: Iterable[Process]) -> list[Process]:
@@ -245,4 +262,4 @@ def _await_ready(service: Service, began: float) -> None:
 
 
 def _start(service: Service) -> None:
-    command.start(enter(service.argv, service.environment), log=layout.log() / f"{service.name}.out")
+    command.start(enter(service.argv, service.environment, namespace=service.namespace), log=layout.log() / f"{service.name}.out")

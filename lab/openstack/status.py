@@ -30,7 +30,7 @@ def pieces() -> list[Piece]:
 
 
 def _detail(name: str) -> str:
-    zone = name.removeprefix("nova-compute-")
-    if zone == layout.GUEST_ZONE:
-        return f"{layout.GUEST_HOST} in zone {zone}, whose servers are real guests"
-    return f"{', '.join(layout.ZONES[zone])} in zone {zone}" if zone in layout.ZONES else ""
+    what = name.removeprefix("nova-compute-")
+    if what in {host.name for host in layout.GUEST_HOSTS}:
+        return f"{what} in zone {layout.GUEST_ZONE}, whose servers are real guests"
+    return f"{', '.join(layout.ZONES[what])} in zone {what}" if what in layout.ZONES else ""
