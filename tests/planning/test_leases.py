@@ -86,6 +86,8 @@ def drift(lease, today, **changes):
 
 
 AFTER = LAST + timedelta(days=1)
+AUTOSTART = ("autostart", "on", Action.SET_AUTOSTART)
+"""Its hypervisor's restart would start it."""
 
 
 @pytest.mark.parametrize(("lease", "today"), [(STOP, LAST), (REPORT, AFTER), (None, AFTER), (STOP, None)])
@@ -97,11 +99,13 @@ def test_it_runs_until_its_end_and_beyond_unless_it_is_to_be_stopped(lease, toda
 @pytest.mark.parametrize(
     ("changes", "rows"),
     [
-        ({}, [("lease", "running", Action.STOP)]),
-        ({"state": PowerState.PAUSED}, [("lease", "paused", Action.STOP)]),
-        ({"vcpus": 4}, [("lease", "running", Action.STOP)]),
-        ({"state": PowerState.STOPPED}, []),
-        ({"state": PowerState.CRASHED}, []),
+        ({}, [("lease", "running", Action.STOP), AUTOSTART]),
+        ({"autostart": False}, [("lease", "running", Action.STOP)]),
+        ({"state": PowerState.PAUSED}, [("lease", "paused", Action.STOP), AUTOSTART]),
+        ({"vcpus": 4}, [("lease", "running", Action.STOP), AUTOSTART]),
+        ({"state": PowerState.STOPPED}, [AUTOSTART]),
+        ({"state": PowerState.STOPPED, "autostart": False}, []),
+        ({"state": PowerState.CRASHED}, [AUTOSTART]),
         ({"state": "gone"}, []),
         ({"state": PowerState.CHANGING}, [("state", "changing", Action.WAIT)]),
         ({"mark": Mark(estate="other", machine="x", plan="")}, [("owner", "other/x", Action.REFUSE)]),
