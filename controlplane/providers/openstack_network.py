@@ -17,6 +17,7 @@ from controlplane.providers.openstack_mark import estate_mark, is_marked
 from controlplane.providers.openstack_router import ensure_gateway
 
 _FAMILIES = {4: "IPv4", 6: "IPv6"}
+_IN, _OUT = "ingress", "egress"
 
 
 def usable_networks(cloud: Cloud, **query: str) -> list[Json]:
@@ -117,7 +118,10 @@ def _holding(subnets: Iterable[Json], interface: IPv4Interface | IPv6Interface) 
 
 
 def ensure_group(cloud: Cloud, wanted: SecurityGroup, *, estate: str) -> str:
-    """The id of the security group, with every opening it should have and none beside. Raises RefusedError, ApiError."""
+    """The id of the security group: every opening it should have and none beside, and everything may go out.
+
+    Raises RefusedError, ApiError.
+    """
     mark = estate_mark(estate)
 
     def named() -> list[Json]:
@@ -139,13 +143,14 @@ def ensure_group(cloud: Cloud, wanted: SecurityGroup, *, estate: str) -> str:
             named,
             lambda made: cloud.delete("network", f"/security-groups/{made['id']}"),
         )
-    there = {_rule_text(rule): rule["id"] for rule in group["security_group_rules"] if rule["direction"] == "ingress"}
-    rules = [_rule(opening, group["id"], version) for opening in wanted.openings for version in _FAMILIES]
-    for rule in rules:
-        if _rule_text(rule) not in there:
+    there = {_rule_text(rule): rule for rule in group["security_group_rules"]}
+    rules = {_rule_text(rule): rule for version in _FAMILIES for rule in _rules(wanted, group["id"], version)}
+    for text, rule in rules.items():
+        if text not in there:
             _add_rule(cloud, rule)
-    for text in set(there) - {_rule_text(rule) for rule in rules}:
-        cloud.delete("network", f"/security-group-rules/{there[text]}")
+    for text, rule in there.items():
+        if text not in rules and rule["direction"] == _IN:
+            cloud.delete("network", f"/security-group-rules/{rule['id']}")
     return str(group["id"])
 
 
@@ -157,11 +162,17 @@ def _add_rule(cloud: Cloud, rule: Json) -> None:
             raise
 
 
+def _rules(wanted: SecurityGroup, group: str, version: int) -> list[Json]:
+    """Those of one address family. What lets everything out comes with a new group, and is put back like any other."""
+    out = {"security_group_id": group, "direction": _OUT, "ethertype": _FAMILIES[version]}
+    return [out, *(_rule(opening, group, version) for opening in wanted.openings)]
+
+
 def _rule(opening: Opening, group: str, version: int) -> Json:
     protocol = "ipv6-icmp" if opening.protocol == "icmp" and version == 6 else opening.protocol or None
     return {
         "security_group_id": group,
-        "direction": "ingress",
+        "direction": _IN,
         "ethertype": _FAMILIES[version],
         "protocol": protocol,
         "port_range_min": opening.port,
@@ -171,5 +182,5 @@ def _rule(opening: Opening, group: str, version: int) -> Json:
 
 
 def _rule_text(rule: Json) -> str:
-    keys = ("ethertype", "protocol", "port_range_min", "port_range_max", "remote_group_id", "remote_ip_prefix")
+    keys = ("direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_group_id", "remote_ip_prefix")
     return "/".join(str(rule.get(key) or "") for key in keys)
