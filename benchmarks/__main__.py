@@ -1,7 +1,7 @@
 """Runs the benchmarks one after the other and prints their ratios."""
 
-import runpy
 import sys
+from importlib import import_module
 
 ALL = (
     "inventory_load",
@@ -22,7 +22,7 @@ def main() -> None:
     for name in sys.argv[1:] or ALL:
         print(f"== {name}", flush=True)
         sys.argv = [name]
-        runpy.run_module(f"benchmarks.{name}", run_name="__main__")
+        import_module(f"benchmarks.{name}").main()
 
 
 if __name__ == "__main__":
