@@ -42,7 +42,8 @@ class OpenStackHand:
         server = self.server(name)
         port = next(port for port in self.ports(device_id=server["id"]) if port["mac_address"] == mac)
         self.unplug(name, port["id"])
-        body = {"network_id": self.network(network)["id"], "mac_address": mac, "name": "by hand"}
+        address = {"ip_address": port["fixed_ips"][0]["ip_address"]}  # one that Neutron chose could be another machine's
+        body = {"network_id": self.network(network)["id"], "mac_address": mac, "name": "by hand", "fixed_ips": [address]}
         other = self.cloud.post("network", "/ports", {"port": body})["port"]
         attachment = {"interfaceAttachment": {"port_id": other["id"]}}
         self.cloud.post("compute", f"/servers/{server['id']}/os-interface", attachment)
