@@ -30,7 +30,7 @@ from controlplane.store import open_store
 from tests.connectors.sshd import running_sshd
 
 SERVERS = int(os.environ.get("KASUMI_BENCH_SERVERS", "500"))
-ASKED_BY_ANSIBLE = min(SERVERS, 40)
+ASKED_BY_ANSIBLE = min(SERVERS, 100)
 PARALLEL = 20
 LISTENING = 16
 """Addresses of one sshd: the most it takes."""

@@ -17,7 +17,7 @@ def parts(text: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     current = found.setdefault("", [])
     for line in text.splitlines():
-        mark = _PART.fullmatch(line)
+        mark = _PART.fullmatch(line) if line.startswith("== ") else None
         if mark:
             current = found.setdefault(mark[1], [])
         else:

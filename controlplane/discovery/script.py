@@ -68,9 +68,8 @@ guard() {
   return $r
 }
 light() {
-  printf '\n%s>%s\n' "$M" "$1"
-  ( eval "$2" ) </dev/null 2>/dev/null
-  printf '%s=%s;\n%s!\n' "$M" "$?" "$M"
+  o=$( eval "$2" </dev/null 2>/dev/null ); r=$?
+  printf '\n%s>%s\n%s\n%s=%s;\n%s!\n' "$M" "$1" "$o" "$M" "$r" "$M"
 }
 together() {
   {

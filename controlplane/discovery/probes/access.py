@@ -88,8 +88,8 @@ ACCOUNTS = Probe(
 SSHD = Probe(
     name="sshd",
     command="""
-if has sshd; then say effective; root sshd -T; fi
-if [ -r /etc/ssh/sshd_config ]; then say config; grep -vE '^[[:space:]]*(#|$)' /etc/ssh/sshd_config; fi
+if has sshd && say effective && root sshd -T; then :
+elif [ -r /etc/ssh/sshd_config ]; then say config; grep -vE '^[[:space:]]*(#|$)' /etc/ssh/sshd_config; fi
 true""",
     parse=_sshd,
     families=EVERYWHERE,
@@ -107,8 +107,9 @@ for d in /etc/nginx /etc/apache2 /etc/httpd /etc/pki/tls/certs /etc/pki/httpd /e
 done
 say asked
 [ $# -gt 0 ] || exit 0
-find -H "$@" -type f \( -name '*.pem' -o -name '*.crt' -o -name '*.cer' \) -size -64 2>/dev/null |
-grep -vE '/(ca-bundle|ca-certificates|tls-ca-bundle|cert)\.(crt|pem)$|/etc/ssl/certs/' | head -n 100 |
+find -H "$@" -path /etc/ssl/certs -prune -o -type f \( -name '*.pem' -o -name '*.crt' -o -name '*.cer' \) -size -64 \
+  ! -name 'ca-bundle.*' ! -name 'ca-certificates.*' ! -name 'tls-ca-bundle.*' ! -name 'cert.pem' ! -name 'cert.crt' -print 2>/dev/null |
+head -n 100 |
 while read -r f; do
   if [ -r "$f" ]; then
     printf '== file %s\n' "$f"

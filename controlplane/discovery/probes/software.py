@@ -169,7 +169,9 @@ SCHEDULES = Probe(
 tab() { printf '== cron %s\\n' "$1"; cat "$1"; }
 for f in /etc/crontab /etc/cron.d/* /etc/anacrontab; do if [ -f "$f" ] && [ -r "$f" ]; then tab "$f"; fi; done
 for d in hourly daily weekly monthly; do
-  if [ -d /etc/cron.$d ]; then printf '== cron %s\\n' "/etc/cron.$d/"; ls /etc/cron.$d; fi
+  if [ -d /etc/cron.$d ]; then
+    printf '== cron %s\\n' "/etc/cron.$d/"; for f in /etc/cron.$d/*; do [ -e "$f" ] && printf '%s\\n' "${f##*/}"; done
+  fi
 done
 for d in /var/spool/cron/crontabs /var/spool/cron/tabs /var/spool/cron /var/cron/tabs /etc/crontabs; do
   if [ -d $d ]; then printf '== spool\\n'; root grep -r . $d; break; fi
