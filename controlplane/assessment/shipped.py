@@ -16,7 +16,8 @@ from controlplane.assessment.names import NAMES, is_name, keys_of
 from controlplane.assessment.processors import Generation
 from controlplane.inventory.complaints import complaints, suggestion, unknown_key
 from controlplane.inventory.nodes import Document, KeyPath, Place
-from controlplane.inventory.schema import Id, Strict, Text
+from controlplane.inventory.schema import Strict
+from controlplane.inventory.values import Id, Text
 from controlplane.model.assessment import RuleText
 from controlplane.model.estate import Disposition
 from controlplane.model.finding import Finding, Severity

@@ -18,6 +18,7 @@ from controlplane.inventory.complaints import complaints, unknown_key
 from controlplane.inventory.groups import Groups
 from controlplane.inventory.ledger_lines import LedgerLineError, read_lines
 from controlplane.inventory.nodes import Document, KeyPath, Place, read_document
+from controlplane.inventory.values import is_id
 from controlplane.model.estate import LedgerValue
 from controlplane.model.finding import Finding
 
@@ -293,7 +294,7 @@ def _items(document: Document, path: KeyPath, value: object, entries: Entries) -
 def _entry(
     model: type[schema.Strict], document: Document, path: KeyPath, value: object, entries: Entries, *, name: str, group: str = ""
 ) -> Entry:
-    if not schema.is_id(name):
+    if not is_id(name):
         what = f"{name!r} is not an id: wanted a-z, 0-9 and inner dashes, at most 63 characters"
         entries.findings.append(document.key_place(path).finding(path, what, "choose another name"))
     broken = frozenset(str(one[len(path)]) for one in document.spoiled if len(one) > len(path) and one[: len(path)] == path)

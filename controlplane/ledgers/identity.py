@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from controlplane.inventory.schema import is_id
+from controlplane.inventory.values import is_id
 from controlplane.ledgers.mapping import LedgerMap
 from controlplane.ledgers.rows import LedgerRow, shown
 

@@ -8,7 +8,8 @@ from pydantic import AfterValidator, Field, ValidationError
 from controlplane.errors import ExitCode, KasumiError
 from controlplane.inventory.complaints import complaints
 from controlplane.inventory.nodes import read_document
-from controlplane.inventory.schema import Id, Strict, Text, is_id, wrong
+from controlplane.inventory.schema import Strict
+from controlplane.inventory.values import Id, Text, is_id, wrong
 from controlplane.ledgers.headings import shipped_headings
 
 Unit = Literal["B", "KB", "KiB", "MB", "MiB", "GB", "GiB", "TB", "TiB"]
