@@ -17,7 +17,8 @@ from controlplane.providers.openstack_cloud import Cloud
 from controlplane.providers.openstack_network import ensure_network, ensure_subnet
 from lab.openstack import layout
 from tests.openstack.openstack_hand import OpenStackHand
-from tests.providers.contract import AdoptContract, CardContract, ImageContract, MachineContract, NetworkContract, Place
+from tests.providers.contract import AdoptContract, CardContract, ImageContract, MachineContract, NetworkContract
+from tests.providers.place import Place
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 

@@ -12,7 +12,7 @@ import libvirt
 
 from controlplane.model.estate import StoragePool
 from controlplane.providers.opening import open_provider
-from tests.providers.contract import SEED
+from tests.providers.place import SEED
 
 CHANGES = (
     (libvirt.virStoragePool, "createXML"),

@@ -24,16 +24,15 @@ from controlplane.providers.libvirt_connection import Connection
 from controlplane.providers.opening import open_provider
 from lab import layout
 from tests.providers.contract import (
-    SEED,
     AdoptContract,
     CardContract,
     ImageContract,
     KeptDiskContract,
     MachineContract,
     NetworkContract,
-    Place,
 )
 from tests.providers.libvirt_hand import LibvirtHand
+from tests.providers.place import SEED, Place
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 

@@ -12,8 +12,9 @@ from controlplane.model.plan import Method, PlannedNetwork
 from controlplane.providers.libvirt import LibvirtProvider
 from controlplane.providers.libvirt_connection import Connection
 from controlplane.providers.protocol import Foreign
-from tests.providers.contract import AdoptContract, MachineContract, NetworkContract, Place
+from tests.providers.contract import AdoptContract, MachineContract, NetworkContract
 from tests.providers.libvirt_hand import LibvirtHand
+from tests.providers.place import Place
 
 DISK_GIB = 1024
 """What the test driver says of every disk."""
