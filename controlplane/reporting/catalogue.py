@@ -68,7 +68,8 @@ CATALOGUE: tuple[Family, ...] = (
     _gauge("host_memory_used_bytes", "Memory that guests really use, of those that report it (cached).", _HOST),
     _gauge("host_measured_vms", "Machines that report their memory use (cached).", _HOST),
     _gauge("host_foreign_vms", "Machines that are not ours and are left alone (cached).", _HOST),
-    # hosts that are pools of a cloud: quotas of our project, requests made of its services
+    # hosts that are pools of a cloud: whose project it is, its quotas, requests made of its services
+    _gauge("host_ministry_info", "The ministry in whose project of a cloud the host stands; always 1.", ("host", "ministry")),
     _gauge("quota_limit", "What a quota of our project at the cloud allows; no sample where it is unlimited (cached).", _QUOTA),
     _gauge("quota_used", "How much of a quota of our project is used, by whomever (cached).", _QUOTA),
     _counter("cloud_requests", "Requests made of a service of the cloud while watched.", _SERVICE),

@@ -1,9 +1,11 @@
 """Requests made of the services of clouds, added up over looks so that they only grow; and the samples of pools of clouds. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from controlplane.model.cloud import cloud_pool, is_cloud
 from controlplane.model.observed import ApiUse, HostObservation
+from controlplane.model.tenancy import CloudPolicy
 from controlplane.reporting.samples import Samples
 
 
@@ -25,6 +27,13 @@ class CloudUse:
                 seconds=before.seconds + use.seconds,
             )
         return CloudUse(by_service=whole)
+
+
+def ministries_of_projects(uris: Mapping[str, str], clouds: Iterable[CloudPolicy]) -> dict[str, str]:
+    """The ministry in whose project each host stands, of hosts in such projects; `uris` by host."""
+    owners = {login: ministry for cloud in clouds for ministry, login in cloud.ministries.items()}
+    logins = {host: cloud_pool(uri).cloud for host, uri in uris.items() if is_cloud(uri)}
+    return {host: owners[login] for host, login in logins.items() if login in owners}
 
 
 def put_cloud_samples(samples: Samples, host: str, good: HostObservation | None, use: CloudUse) -> None:

@@ -73,6 +73,8 @@ def _host(samples: Samples, state: Watched, host: HostView) -> None:
     samples.put("host_up", None if host.up is None else float(host.up), host.id)
     samples.put("host_scrape_duration_seconds", host.duration_seconds, host.id)
     samples.put("host_cpu_seconds", state.consumption.by_host.get(host.id), host.id)
+    if host.ministry:
+        samples.put("host_ministry_info", 1, host.id, host.ministry)
     put_cloud_samples(samples, host.id, host.good, state.cloud_use)
     if host.good is None:
         return

@@ -17,7 +17,7 @@ from controlplane.model.estate import Estate
 from controlplane.model.observed import HostObservation
 from controlplane.providers.protocol import Provider
 from controlplane.reporting.books import BookKeeper
-from controlplane.reporting.cloud_use import CloudUse
+from controlplane.reporting.cloud_use import CloudUse, ministries_of_projects
 from controlplane.reporting.consumption import Consumption
 from controlplane.reporting.watched import Books, HostView, Watched
 from controlplane.store import Store
@@ -64,7 +64,7 @@ class HostWatch:
         """Begin no further look."""
         self._stopping.set()
 
-    def view(self, site: str) -> HostView:
+    def view(self, site: str, ministry: str = "") -> HostView:
         """How the host stands now."""
         now, standing = time.monotonic(), self._standing
         if standing.began is not None and now - standing.began > self._deadline_seconds:
@@ -74,7 +74,7 @@ class HostWatch:
                 error=f"no answer within {self._deadline_seconds:g} s; look at the host's libvirtd (or the cloud's services) and network",
             )  # fmt: skip
         return HostView(
-            id=self.target.id, pool=self.target.pool.name, site=site, up=standing.up, error=standing.error,
+            id=self.target.id, pool=self.target.pool.name, site=site, ministry=ministry, up=standing.up, error=standing.error,
             good=standing.good, duration_seconds=standing.duration_seconds,
         )  # fmt: skip
 
@@ -115,6 +115,7 @@ class Watch:
         self._stopping = threading.Event()
         self._hosts: dict[str, HostWatch] = {}
         self._sites: dict[str, str] = {}
+        self._tenants: dict[str, str] = {}
         self._ministries: dict[str, str] = {}
         self._consumption = Consumption()
         self._cloud_use = CloudUse()
@@ -135,12 +136,12 @@ class Watch:
         """The view now; from memory, in no time."""
         with self._lock:
             hosts, sites, books, consumption = dict(self._hosts), self._sites, self._books, self._consumption
-            cloud_use = self._cloud_use
+            tenants, cloud_use = self._tenants, self._cloud_use
         return Watched(
             estate=self._estate.id,
             at=datetime.now(UTC),
             interval_seconds=self._interval_seconds,
-            hosts=tuple(host.view(sites.get(name, "")) for name, host in sorted(hosts.items())),
+            hosts=tuple(host.view(sites.get(name, ""), tenants.get(name, "")) for name, host in sorted(hosts.items())),
             books=books,
             consumption=consumption,
             cloud_use=cloud_use,
@@ -158,10 +159,11 @@ class Watch:
         plan = books.plan
         targets = targets_of_plan(plan) if plan is not None else targets_of_estate(self._estate)
         sites = {host.id: host.site for host in (plan.hosts if plan is not None else self._estate.hosts.values())}
+        tenants = ministries_of_projects({target.id: target.uri for target in targets}, self._estate.clouds.values())
         good = self._store.last_good_observation(self._estate.id).hosts if {t.id for t in targets} - set(self._hosts) else {}
         fresh = []
         with self._lock:
-            self._books, self._sites = books, sites
+            self._books, self._sites, self._tenants = books, sites, tenants
             self._ministries = {machine.uuid: machine.ministry for machine in plan.machines} if plan is not None else {}
             wanted = {target.id: target for target in targets}
             for name in [name for name, host in self._hosts.items() if wanted.get(name) != host.target]:

@@ -27,12 +27,13 @@ _ARRIVED = frozenset({Phase.CUT_OVER, Phase.FINALIZED})
 class HostView:
     """One host: the last look that succeeded (None: never) and how long the last look took.
 
-    `up`: whether it answers now; None until the first look of this process is over.
+    `up`: whether it answers now; None until the first look of this process is over. `ministry`: in whose project of a cloud it stands.
     """
 
     id: str
     pool: str
     site: str = ""
+    ministry: str = ""
     up: bool | None
     error: str = ""
     good: HostObservation | None = None

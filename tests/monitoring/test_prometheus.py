@@ -1,8 +1,10 @@
 """A real Prometheus scrapes us and evaluates every expression of rules, alerts and dashboard: each must give data."""
 
+import re
 import threading
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +35,14 @@ def prometheus(tmp_path_factory):
 @pytest.mark.parametrize("expressions", [recorded, compared, drawn], ids=lambda each: each.__name__)
 def test_every_expression_gives_data(prometheus, expressions):
     assert prometheus.without_data(expressions(), within_seconds=300) == {}
+
+
+@pytest.mark.slow
+def test_what_the_page_of_metrics_asks_gives_data(prometheus):
+    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    asked = {question: question.strip() for question in re.findall(r"```promql\n(.*?)```", page, re.DOTALL)}
+    assert asked
+    assert prometheus.without_data(asked, within_seconds=300) == {}
 
 
 @pytest.mark.slow

@@ -13,7 +13,9 @@ from prometheus_client.exposition import choose_encoder, generate_latest
 from controlplane.model.drift import Action
 from controlplane.model.migration import Phase
 from controlplane.model.observed import PowerState, Usage
+from controlplane.model.tenancy import CloudPolicy, Tenancy
 from controlplane.reporting.catalogue import CATALOGUE, PREFIX
+from controlplane.reporting.cloud_use import ministries_of_projects
 from controlplane.reporting.consumption import Consumption
 from controlplane.reporting.metrics import collect
 from controlplane.reporting.run_tally import RunTally, tally
@@ -102,6 +104,7 @@ def full():
         (("migrations", "mic", "prepared"), 1),
         (("migrations", "mic", "waiting"), 0),
         (("migration_problems", "mic"), 0),
+        (("host_ministry_info", "hv1", "mic"), 1),
         (("quota_limit", "hv1", "cores"), 20),
         (("quota_used", "hv1", "instances"), 2),
         (("cloud_requests_total", "hv1", "compute"), 8),
@@ -234,6 +237,20 @@ def test_kinds_of_drift(action, kind):
     view = full_view()
     found = samples(with_books(view, drift=replace(view.books.drift, standing=(standing(action, "hv1", SEEN_AT),))))
     assert {key[2] for key, value in found.items() if key[0] == "drift_items" and value} == {kind}
+
+
+def test_hosts_in_a_ministrys_project_are_its_own():
+    policy = CloudPolicy(
+        id="west", administrator="west-admin", member="kasumi", member_domain="Default", tenancy=Tenancy.PROJECT, domain="Default",
+        headroom_percent=None, ministries={"mof": "west-mof"},
+    )  # fmt: skip
+    uris = {
+        "w1": "openstack://west-mof/az1?boot=volume",
+        "w2": "openstack://west-mof/az2",
+        "e1": "openstack://east",
+        "hv1": "test:///x",
+    }
+    assert ministries_of_projects(uris, [policy]) == {"w1": "mof", "w2": "mof"}
 
 
 def test_a_migration_under_way_shows_its_bytes_and_its_problem():

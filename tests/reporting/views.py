@@ -100,7 +100,8 @@ def full_view(at: datetime = NOW, cpu_seconds: float = 100.0) -> Watched:
         at=at,
         interval_seconds=60,
         hosts=tuple(
-            HostView(id=each.host, pool="kasumi", site="east", up=True, good=each, duration_seconds=0.25) for each in (one, two)
+            HostView(id=each.host, pool="kasumi", site="east", ministry=of, up=True, good=each, duration_seconds=0.25)
+            for each, of in ((one, "mic"), (two, ""))
         ),
         books=Books(
             read_at=at,
