@@ -12,7 +12,7 @@ import resource
 import shutil
 import subprocess
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,7 +46,8 @@ from controlplane.planning.inputs import PlanInputs
 from controlplane.planning.rebalance import rebalance
 from controlplane.planning.standing import stand_existing
 
-_HBAL_MOVES = 3
+_HBAL_SECONDS = 1_200
+"""Of wall time, after which it is stopped."""
 _HAIL = "/usr/lib/ganeti/iallocators/hail"
 _SIZE_OF_ONE = (2, 8)
 """vCPU and GiB of the machine that is added."""
@@ -55,22 +56,39 @@ _POLICY = "128,1,1024,1,1,1|128,1,1024,1,1,1;1048576,256,1048576,16,8,12|ext|8.0
 _GAIN = 0.05
 
 
-def hbal(fleet: Fleet, folder: Path) -> tuple[float, int] | None:
-    """CPU seconds and moves of its first moves; None where it is not installed."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """CPU seconds that hbal took, its moves, and whether it was done with as many as it was asked for."""
+
+    cpu_seconds: float
+    moves: int
+    done: bool
+
+
+def hbal(fleet: Fleet, folder: Path, moves: int) -> Moved | None:
+    """Its first moves, as many as asked for at most, its start and its reading of the cluster included; None: not installed."""
     program = shutil.which("hbal")
     if program is None:
         return None
     cluster = folder / "cluster.data"
     cluster.write_text(_text(fleet), encoding="ascii")
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(
-        [program, "-t", str(cluster), "-l", str(_HBAL_MOVES)], capture_output=True, text=True, check=False, timeout=600
-    )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = _children_cpu_seconds()
+    try:
+        done = subprocess.run(
+            [program, "-t", str(cluster), "--max-length", str(moves)],
+            capture_output=True, text=True, check=False, timeout=_HBAL_SECONDS,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return Moved(cpu_seconds=_children_cpu_seconds() - before, moves=0, done=False)
     found = re.search(r"Solution length=(\d+)", done.stdout)
     if found is None:
         raise RuntimeError(f"hbal: {done.stdout[-300:]}{done.stderr[-300:]}")
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, int(found[1])
+    return Moved(cpu_seconds=_children_cpu_seconds() - before, moves=int(found[1]), done=True)
+
+
+def _children_cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def ours(fleet: Fleet) -> tuple[float, int]:
@@ -96,12 +114,12 @@ def hail(fleet: Fleet, folder: Path) -> float | None:
     }  # fmt: skip
     nothing = {"cluster_tags": [], "nodegroups": {}, "nodes": {}, "instances": {}, "enabled_hypervisors": ["kvm"]}
     request.write_text(json.dumps({**nothing, "request": asked}), encoding="ascii")
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = _children_cpu_seconds()
     done = subprocess.run([_HAIL, "-t", str(cluster), str(request)], capture_output=True, text=True, check=False, timeout=600)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    after = _children_cpu_seconds()
     if not json.loads(done.stdout or "{}").get("success"):
         raise RuntimeError(f"hail: {done.stdout[-300:]}{done.stderr[-300:]}")
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return after - before
 
 
 def ours_added(fleet: Fleet, more: int) -> Added:

@@ -100,6 +100,11 @@ def group_of(draft: Draft) -> Group | None:
     return (draft.system, draft.replica_group) if draft.replica_group else None
 
 
+def keeps_company(draft: Draft) -> bool:
+    """True when what others do may put the machine in the wrong where it stands."""
+    return bool(draft.replica_group or draft.needs.together or draft.apart_from or draft.licences)
+
+
 def cohorts(drafts: Sequence[Draft]) -> dict[str, tuple[Draft, ...]]:
     """For each machine that is kept together with others: all that are kept together with it, directly or not."""
     by_key: dict[tuple[str, str, str], list[Draft]] = {}

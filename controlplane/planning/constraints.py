@@ -19,8 +19,9 @@ from controlplane.planning.company import Company, Flags, Ints
 from controlplane.planning.demand import Draft
 from controlplane.planning.dimensions import Amount, dimensions_of
 from controlplane.planning.licensing import Licensing
-from controlplane.planning.losses import Losses, Stand, amount_of, share_left
+from controlplane.planning.losses import Losses
 from controlplane.planning.objections import Objection, Rule
+from controlplane.planning.stand import Stand
 from controlplane.planning.zones import (
     Zone,
     closed_objections,
@@ -65,20 +66,15 @@ class PlanSoFar:
         """What is counted here."""
         count = len(self.dimensions.all)
         capacity = np.array([self.dimensions.promised(room) for room in rooms], dtype=np.int64).reshape(len(rooms), count)
-        most = [int(amount) or 1 for amount in capacity.max(axis=0, initial=0)]
         free = np.array([self.dimensions.free(room) for room in rooms], dtype=np.int64).reshape(len(rooms), count)
-        free = np.asfortranarray(free)  # whole dimensions are compared far more often than whole hosts
-        sizes = {draft.id: self.dimensions.size(draft) for draft in drafts}
         self._company = Company(rooms, drafts)
         self._apart = Apart(rooms, drafts)
         self._licensing = Licensing(rooms, drafts)
         self._stand = Stand(
             free=free,
             capacity=capacity,
-            roominess=np.array([share_left(row, whole) for row, whole in zip(free.tolist(), capacity.tolist(), strict=True)]),
-            sizes=sizes,
+            sizes={draft.id: self.dimensions.size(draft) for draft in drafts},
             eligible={draft.id: self.eligible_flags(draft) for draft in drafts},
-            shares={name: max([part / whole for part, whole in zip(size, most, strict=True)]) for name, size in sizes.items()},
             on=self._on,
             company=self._company,
             apart=self._apart,
@@ -195,11 +191,11 @@ class PlanSoFar:
 
     def free(self, host: str) -> Amount:
         """What is left on a host, by dimension."""
-        return amount_of(self._stand.free[self._numbers[host]])
+        return self._stand.left[self._numbers[host]]
 
     def capacity(self, host: str) -> Amount:
         """What a host may promise in all, by dimension."""
-        return amount_of(self._stand.capacity[self._numbers[host]])
+        return self._stand.most[self._numbers[host]]
 
     def objections(self, draft: Draft, host_id: str) -> tuple[Objection, ...]:
         """Every reason why the machine may not be added to the host now; empty: it may."""
@@ -254,9 +250,12 @@ class PlanSoFar:
     def standing_objections(self, draft: Draft) -> tuple[Objection, ...]:
         """What objects to a machine where it stands already: its host is closed, its zone, its neighbours."""
         host = self._where[draft.id]
+        number = self._numbers[host]
+        if self._stand.eligible[draft.id][number]:
+            return tuple(self._neighbours(draft, number))
         room = self._rooms[host]
         zone = zone_objections(draft, room, self._networks)
-        return (*closed_objections(room), *zone, *self._neighbours(draft, self._numbers[host]))
+        return (*closed_objections(room), *zone, *self._neighbours(draft, number))
 
     def overused_licences(self) -> Iterator[str]:
         """What is wrong with licensed products that run on more sockets than are owned."""

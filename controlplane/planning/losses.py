@@ -11,81 +11,25 @@ It is sound, as it is an assignment; it may miss one, so a crowded plan can be r
 added to a host asks only the losses of that host and those whose proof wants the room it takes there.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from operator import add, le, sub
+from math import inf
 
-import numpy as np
-from numpy.typing import NDArray
-
-from controlplane.planning.apart import Apart
 from controlplane.planning.capacity import HostRoom
-from controlplane.planning.company import Company, Flags, Ints, domain_of, group_of
+from controlplane.planning.company import domain_of
 from controlplane.planning.demand import Draft
 from controlplane.planning.dimensions import Amount
-from controlplane.planning.licensing import Licensing
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Stand:
-    """The plan so far in the form the inner loops read; owned and changed by `constraints.PlanSoFar`.
-
-    Hosts are numbers in the order of their ids. `roominess` is the least share that is free over the dimensions.
-    """
-
-    free: Ints
-    capacity: Ints
-    roominess: NDArray[np.float64]
-    sizes: Mapping[str, Amount]
-    eligible: Mapping[str, Flags]
-    shares: Mapping[str, float]
-    """Largest share of the largest host that a machine takes in any dimension."""
-    on: Sequence[Mapping[str, None]]
-    """The machines on each host."""
-    company: Company
-    apart: Apart
-    licensing: Licensing
-
-    def fitting(self, machine: str) -> Flags:
-        """For each host whether it is eligible and has room for the machine."""
-        fits = self.eligible[machine].copy()
-        for dimension, part in enumerate(self.sizes[machine]):
-            fits &= self.free[:, dimension] >= part
-        return fits
-
-    def change(self, host: int, amount: Amount, sign: int) -> None:
-        """Take an amount from what is free on a host, or give it back."""
-        free, capacity = self.free[host], self.capacity[host]
-        free += [sign * part for part in amount]
-        self.roominess[host] = share_left(free.tolist(), capacity.tolist())
-
-
-def amount_of(row: Ints) -> Amount:
-    """A row of an array as plain numbers, which are quicker one by one."""
-    return tuple(row.tolist())
-
-
-def share_left(free: Sequence[int], capacity: Sequence[int]) -> float:
-    """The least share that is free over the dimensions."""
-    return min([part / (most or 1) for part, most in zip(free, capacity, strict=True)])
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Proof:
-    """Where the machines of the lost hosts would go, and what they would take there. Replaced, never changed once kept."""
-
-    target: dict[str, int] = field(default_factory=dict)
-    taken: dict[int, Amount] = field(default_factory=dict)
-
-    def copy(self) -> "Proof":
-        """One to change."""
-        return Proof(target=dict(self.target), taken=dict(self.taken))
+from controlplane.planning.proving import Proof, Proving, fits
+from controlplane.planning.stand import Stand
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Loss:
-    """Hosts that may be lost together: so many failures of what is `over`. `broken`: what stands already cannot survive it."""
+    """Hosts that may be lost together: so many failures of what is `over`. `broken`: what stands already cannot survive it.
+
+    `settled` is the proof that was found when the losses were last settled, while `proof` may have been changed since.
+    """
 
     lost: frozenset[int]
     text: str
@@ -93,6 +37,7 @@ class Loss:
     failures: int
     broken: bool = False
     proof: Proof = field(default_factory=Proof)
+    settled: Proof | None = None
 
 
 class Losses:
@@ -101,6 +46,7 @@ class Losses:
     def __init__(self, rooms: Sequence[HostRoom], drafts: Sequence[Draft], stand: Stand) -> None:
         self._stand = stand
         self._drafts = {draft.id: draft for draft in drafts}
+        self._proving = Proving(self._drafts, stand)
         self._tiers = {draft.id: (draft.tier.survives, draft.tier.host_failures) for draft in drafts}
         self._losses = _losses_for(rooms, drafts)
         self._of_host: list[list[int]] = [[] for _ in rooms]
@@ -118,11 +64,28 @@ class Losses:
         """For each licensed product the losses whose proofs have it run somewhere."""
 
     def settle(self) -> tuple[str, ...]:
-        """Prove every loss anew for what stands; those that cannot be, and then they only keep new machines off their hosts."""
+        """Prove every loss anew for what stands; those that cannot be, and then they only keep new machines off their hosts.
+
+        What would be found again is not looked for: of hosts that have changed since the losses were last settled, only those that a
+        proof uses can be a reason for another, and those that machines left if they are roomy now.
+        """
+        stand = self._stand
+        changed = stand.gained | stand.filled
+        roomiest = max((stand.place(host)[0] for host in stand.gained), default=-inf)
         for number, loss in enumerate(self._losses):
-            proof, _ = self._prove(loss)
+            proof = None
+            if loss.settled is loss.proof and loss.lost.isdisjoint(changed):
+                firm = loss.proof.firm(changed, roomiest)
+                if firm == len(loss.proof.target):
+                    continue
+                proof = self._proving.prove_again(loss.proof, firm, loss.lost)
+            if proof is None:
+                proof, _ = self._prove(loss)
             loss.broken = proof is None
+            loss.settled = proof
             self._keep(number, proof or Proof())
+        stand.gained.clear()
+        stand.filled.clear()
         return tuple(loss.text for loss in self._losses if loss.broken)
 
     def still_hold(self, machine: str, host: int) -> bool:
@@ -149,27 +112,24 @@ class Losses:
         """The machine was taken off its host."""
         for number in self._of_host[host]:
             proof = self._losses[number].proof
-            target = proof.target.get(machine)
-            if target is not None:
-                without = proof.copy()
-                del without.target[machine]
-                without.taken[target] = _minus(without.taken[target], self._stand.sizes[machine])
-                self._keep(number, without)
+            if machine in proof.target:
+                self._keep(number, proof.without(machine, self._stand.sizes[machine]))
 
     def give_back(self, mark: int) -> None:
         """Undo the replacing of proofs back to when so many had been replaced."""
-        while len(self.replaced) > mark:
-            number, proof = self.replaced.pop()
+        back = dict(reversed(self.replaced[mark:]))
+        del self.replaced[mark:]
+        for number, proof in back.items():
             self._set(number, proof)
 
     def _touched(self, machine: str, host: int) -> list[int]:
         """Losses whose proof the machine on this host may upset."""
         touched = [number for number in self._of_host[host] if self._concerns(self._losses[number], machine)]
-        free = amount_of(self._stand.free[host])
-        if not _fits(self._most_taken[host], free):
+        free = self._stand.left[host]
+        if not fits(self._most_taken[host], free):
             taken = {number: self._losses[number].proof.taken[host] for number in sorted(self._takers[host])}
             self._most_taken[host] = _most(self._nothing, *taken.values())
-            touched += [number for number, amount in taken.items() if not _fits(amount, free)]
+            touched += [number for number, amount in taken.items() if not fits(amount, free)]
         draft = self._drafts[machine]
         if draft.apart_from or draft.licences:
             touched += sorted(self._upset(draft, host) - set(touched))
@@ -187,12 +147,9 @@ class Losses:
     def _is_upset(self, draft: Draft, host: int, loss: Loss, proof: Proof) -> bool:
         if host in loss.lost:
             return False
-        if draft.apart_from and self._stand.apart.meets(draft, host, self._coming(proof)):
+        if draft.apart_from and self._stand.apart.meets(draft, host, self._proving.coming(proof)):
             return True
-        return bool(draft.licences) and self._stand.licensing.exceeds(draft, loss.lost, self._coming(proof))
-
-    def _coming(self, proof: Proof) -> Iterator[tuple[Draft, int]]:
-        return ((self._drafts[machine], host) for machine, host in proof.target.items())
+        return bool(draft.licences) and self._stand.licensing.exceeds(draft, loss.lost, self._proving.coming(proof))
 
     def _concerns(self, loss: Loss, machine: str) -> bool:
         """True when the machine's tier must survive the loss: what survives a site survives all in it, and all survive a host."""
@@ -204,21 +161,20 @@ class Losses:
             if loss.broken:
                 return None, machine
             extended = loss.proof.copy()
-            if self._assign(machine, extended, loss, roomy=True):
+            if not self._proving.extend(extended, (machine,), loss.lost):
                 return extended, ""
         else:
-            without, moved = self._without_host(loss.proof, host)
-            placed = all(self._assign(other, without, loss, roomy=True) for other in moved)
-            if placed and not self._is_upset(self._drafts[machine], host, loss, without):
+            without = loss.proof.without_host(host)
+            moved = [other for other, target in loss.proof.target.items() if target == host]
+            failed = self._proving.extend(without, self._proving.largest_first(moved), loss.lost)
+            if not failed and not self._is_upset(self._drafts[machine], host, loss, without):
                 return without, ""
         return self._prove(loss)
 
-    def _without_host(self, proof: Proof, host: int) -> tuple[Proof, list[str]]:
-        """The proof without what it would put on a host, and the machines that then need another, largest first."""
-        moved = [machine for machine, target in proof.target.items() if target == host]
-        moved.sort(key=lambda machine: (-self._stand.shares[machine], machine))
-        target = {machine: to for machine, to in proof.target.items() if to != host}
-        return Proof(target=target, taken={to: amount for to, amount in proof.taken.items() if to != host}), moved
+    def _prove(self, loss: Loss) -> tuple[Proof | None, str]:
+        """A proof, or None and the machine that fits nowhere."""
+        gone = [machine for host in loss.lost for machine in self._stand.on[host] if self._concerns(loss, machine)]
+        return self._proving.prove(gone, loss.lost)
 
     def _keep(self, number: int, proof: Proof) -> None:
         self.replaced.append((number, self._losses[number].proof))
@@ -242,57 +198,6 @@ class Losses:
             for product, _ in self._drafts[machine].licences:
                 self._running.setdefault(product, set()).add(number)
 
-    def _prove(self, loss: Loss) -> tuple[Proof | None, str]:
-        """A proof, or None and the machine that fits nowhere."""
-        stand = self._stand
-        moving = [machine for host in loss.lost for machine in stand.on[host] if self._concerns(loss, machine)]
-        moving.sort(key=lambda machine: (-stand.shares[machine], machine))
-        stranded = ""
-        for roomy in (True, False):
-            proof = Proof()
-            failed = next((machine for machine in moving if not self._assign(machine, proof, loss, roomy=roomy)), None)
-            if failed is None:
-                return proof, ""
-            stranded = stranded or failed
-        return None, stranded
-
-    def _assign(self, machine: str, proof: Proof, loss: Loss, *, roomy: bool) -> bool:
-        """Give the machine a host in the proof: apart from its replicas, the most roomy or the tightest, the last of equals.
-
-        The last, since placement opens hosts from the first: proofs are then seldom upset.
-        """
-        stand, size, draft = self._stand, self._stand.sizes[machine], self._drafts[machine]
-        fits, left = stand.fitting(machine), stand.roominess.copy()
-        if draft.apart_from:
-            fits &= stand.apart.open_to(draft, loss.lost, self._coming(proof))
-        if draft.licences:
-            fits &= stand.licensing.open_to(draft, loss.lost, self._coming(proof))
-        for host, taken in proof.taken.items():
-            free = _minus(amount_of(stand.free[host]), taken)
-            left[host] = share_left(free, stand.capacity[host].tolist())
-            fits[host] = fits[host] and _fits(size, free)
-        fits[list(loss.lost)] = False
-        found = np.flatnonzero(fits)
-        if len(found) == 0:
-            return False
-        group = group_of(draft)
-        if group is not None:
-            replicas = self._hosts_of_group(machine, group, proof, loss)
-            apart = found
-            for other in replicas:
-                apart = apart[apart != other]
-            found = apart if len(apart) else found
-        rank = left[found] if roomy else -left[found]
-        host = int(found[len(found) - 1 - int(rank[::-1].argmax())])
-        proof.target[machine] = host
-        proof.taken[host] = _plus(proof.taken.get(host, self._nothing), size)
-        return True
-
-    def _hosts_of_group(self, machine: str, group: tuple[str, str], proof: Proof, loss: Loss) -> list[int]:
-        """Hosts that hold, or would take, another replica of the same group."""
-        members = self._stand.company.replicas.get(group, {})
-        return [proof.target.get(other, -1) if host in loss.lost else host for other, host in members.items() if other != machine]
-
 
 def _losses_for(rooms: Sequence[HostRoom], drafts: Sequence[Draft]) -> list[Loss]:
     levels = sorted({(draft.tier.survives, draft.tier.host_failures) for draft in drafts if draft.tier.host_failures > 0})
@@ -314,17 +219,5 @@ def _domain_name(domain: tuple[str, ...], over: str) -> str:
     return domain[-1] if over == "host" else f"{over.replace('_', ' ')} {'/'.join(domain)}"
 
 
-def _fits(size: Amount, room: Amount) -> bool:
-    return all(map(le, size, room))
-
-
 def _most(*amounts: Amount) -> Amount:
     return tuple(map(max, *amounts)) if len(amounts) > 1 else amounts[0]
-
-
-def _plus(one: Amount, other: Amount) -> Amount:
-    return tuple(map(add, one, other))
-
-
-def _minus(one: Amount, other: Amount) -> Amount:
-    return tuple(map(sub, one, other))

@@ -8,14 +8,18 @@ is taken, so every state on the way keeps every rule, losses included.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
+
+import numpy as np
 
 from controlplane.model.document import digest
 from controlplane.model.plan import Plan
 from controlplane.model.rebalance import HostLoad, Move, Rebalance, RebalancePolicy
+from controlplane.planning.company import Flags, Ints, keeps_company
 from controlplane.planning.constraints import PlanSoFar
 from controlplane.planning.demand import Draft
+from controlplane.planning.evening import Evening
 from controlplane.planning.existing import existing_machines
+from controlplane.planning.fullness import Floats, fullness
 from controlplane.planning.inputs import PlanInputs, stand_as_planned
 from controlplane.planning.move_order import Step, in_order
 
@@ -34,11 +38,12 @@ def rebalance(inputs: PlanInputs, plan: Plan, policy: RebalancePolicy, held: fro
     there = {machine for machine, known in existing.items() if known.in_place and known.host in answering}
     movable = {machine: drafts[machine] for machine in sorted(there - held) if so_far.where(machine) is not None}
     before = so_far.placed()
-    loads_before = {host: (_load(so_far, host), len(so_far.on(host))) for host in so_far.hosts}
+    loads_before = _loads(so_far)
     start = so_far.save()
+    suspects, evening = dict(movable), Evening(so_far, movable)
     steps: list[Step] = []
     broken = frozenset(so_far.settle())
-    while (taken := _better(so_far, movable, policy, broken)) is not None:
+    while (taken := _better(so_far, movable, suspects, evening, policy, broken)) is not None:
         more, broken = taken
         steps += more
     after = so_far.placed()
@@ -53,6 +58,7 @@ def rebalance(inputs: PlanInputs, plan: Plan, policy: RebalancePolicy, held: fro
         for step in steps:
             so_far.take_off(step.draft)
             so_far.force(step.draft, step.wanted)
+    loads_after = _loads(so_far)
     return Rebalance(
         estate=inputs.estate.id,
         parent=digest(inputs.parent) if inputs.parent is not None else "",
@@ -61,16 +67,23 @@ def rebalance(inputs: PlanInputs, plan: Plan, policy: RebalancePolicy, held: fro
         hosts=tuple(
             HostLoad(
                 host=host,
-                before=round(loads_before[host][0], 6),
-                after=round(_load(so_far, host), 6),
+                before=loads_before[host][0],
+                after=loads_after[host][0],
                 machines_before=loads_before[host][1],
-                machines_after=len(so_far.on(host)),
+                machines_after=loads_after[host][1],
             )
             for host in so_far.hosts
         ),
         held=tuple(sorted(held & there)),
         left=tuple(_against_rules(so_far, drafts)),
     )
+
+
+def _loads(so_far: PlanSoFar) -> dict[str, tuple[float, int]]:
+    """For each host how full it is, and how many machines stand there."""
+    every = np.arange(len(so_far.hosts))
+    full = fullness(so_far.frees(every), so_far.capacities(every)).tolist()
+    return {host: (round(share, 6), len(so_far.on(host))) for host, share in zip(so_far.hosts, full, strict=True)}
 
 
 def _move(number: int, step: Step, policy: RebalancePolicy) -> Move:
@@ -96,14 +109,19 @@ def _against_rules(so_far: PlanSoFar, drafts: Mapping[str, Draft]) -> Iterator[s
 
 
 def _better(
-    so_far: PlanSoFar, movable: Mapping[str, Draft], policy: RebalancePolicy, broken: frozenset[str]
+    so_far: PlanSoFar,
+    movable: Mapping[str, Draft],
+    suspects: dict[str, Draft],
+    evening: Evening,
+    policy: RebalancePolicy,
+    broken: frozenset[str],
 ) -> tuple[tuple[Step, ...], frozenset[str]] | None:
     """Take the first step that makes something better, and say which losses cannot be survived after it; None: there is none.
 
     Losses are reckoned anew after a step, as a run that starts from there would: a step after which that finds no proof is not
     taken, though the proof carried along may hold.
     """
-    for goals in _candidates(so_far, movable, policy):
+    for goals in _candidates(so_far, movable, suspects, evening, policy):
         saved = so_far.save()
         steps = in_order(goals, movable, so_far)
         if steps is None:
@@ -116,53 +134,68 @@ def _better(
     return None
 
 
-def _candidates(so_far: PlanSoFar, movable: Mapping[str, Draft], policy: RebalancePolicy) -> Iterator[Goals]:
-    yield from _repairs(so_far, movable)
+def _candidates(
+    so_far: PlanSoFar,
+    movable: Mapping[str, Draft],
+    suspects: dict[str, Draft],
+    evening: Evening,
+    policy: RebalancePolicy,
+) -> Iterator[Goals]:
+    yield from _repairs(so_far, suspects)
     if policy.empty_hosts:
         yield from _emptied(so_far, movable, policy)
-    yield from _evened(so_far, movable, policy)
+    for fuller, other, load, (highest, goals) in evening.candidates(policy.least_gain):
+        reason = f"{fuller} is {load:.0%} full; the fuller of {fuller} and {other} becomes {highest:.0%}"
+        yield {machine: (host, reason) for machine, host in goals}
 
 
-def _repairs(so_far: PlanSoFar, movable: Mapping[str, Draft]) -> Iterator[Goals]:
-    """Each machine that stands against a rule, or on a host with too much, to a host in use before one that is not."""
-    overfull = {host: so_far.overfull(host) for host in so_far.hosts if so_far.overfull(host)}
-    for machine, draft in movable.items():
+def _repairs(so_far: PlanSoFar, suspects: dict[str, Draft]) -> Iterator[Goals]:
+    """Each machine that stands against a rule, or on a host with too much, to a host in use before one that is not.
+
+    What stands rightly and keeps no company is no suspect any more, since every move is checked.
+    """
+    overfull = {host: found for host in so_far.hosts if (found := so_far.overfull(host))}
+    for machine, draft in list(suspects.items()):
         at = so_far.where(machine) or ""
         wrong = [objection.text for objection in so_far.standing_objections(draft)]
         wrong += [f"{at} has {text}" for text in overfull.get(at, ())]
         if not wrong:
+            if not keeps_company(draft):
+                del suspects[machine]
             continue
-        ranked = sorted(
-            (host for host in so_far.eligible(draft) if host != at),
-            key=lambda host: (not so_far.in_use(host), _load(so_far, host, comes=draft), host),
-        )
-        for host in ranked:
-            yield {machine: (host, f"stands against a rule: {wrong[0]}")}
+        hosts = np.flatnonzero(so_far.eligible_flags(draft))
+        order = np.lexsort((hosts, _loads_with(so_far, hosts, draft), ~so_far.in_use_flags[hosts]))
+        for host in (so_far.hosts[number] for number in hosts[order]):
+            if host != at:
+                yield {machine: (host, f"stands against a rule: {wrong[0]}")}
 
 
 def _emptied(so_far: PlanSoFar, movable: Mapping[str, Draft], policy: RebalancePolicy) -> Iterator[Goals]:
     """All machines of a host, fewest first, to others in use that do not become fuller than the policy allows."""
-    used = [host for host in so_far.hosts if so_far.in_use(host)]
-    for host in sorted(used, key=lambda host: (len(so_far.on(host)), _load(so_far, host), host)):
+    used = so_far.used()
+    count = np.array([len(so_far.on(so_far.hosts[number])) for number in used], dtype=np.int64)
+    for number in used[np.lexsort((used, fullness(so_far.frees(used), so_far.capacities(used)), count))].tolist():
+        host = so_far.hosts[number]
         machines = so_far.on(host)
         if any(machine not in movable for machine in machines):
             continue
-        goals = _elsewhere(so_far, [movable[machine] for machine in machines], host, set(used) - {host}, policy)
+        others = so_far.in_use_flags.copy()
+        others[number] = False
+        goals = _elsewhere(so_far, [movable[machine] for machine in machines], host, others, policy)
         if goals is not None:
             yield goals
 
 
-def _elsewhere(so_far: PlanSoFar, leaving: Sequence[Draft], host: str, others: set[str], policy: RebalancePolicy) -> Goals | None:
+def _elsewhere(so_far: PlanSoFar, leaving: Sequence[Draft], host: str, others: Flags, policy: RebalancePolicy) -> Goals | None:
     saved = so_far.save()
     goals: dict[str, tuple[str, str]] = {}
     for draft in sorted(leaving, key=lambda draft: (-so_far.share(draft), draft.id)):
         so_far.take_off(draft)
-        open_to = [other for other in so_far.eligible(draft) if other in others]
-        ranked = sorted(open_to, key=lambda other: (-_load(so_far, other, comes=draft), other))
-        goal = next(
-            (o for o in ranked if _load(so_far, o, comes=draft) <= policy.fill_up_to and so_far.try_place(draft, o)),
-            None,
-        )
+        open_to = np.flatnonzero(so_far.eligible_flags(draft) & others)
+        loads = _loads_with(so_far, open_to, draft)
+        open_to, loads = open_to[loads <= policy.fill_up_to], loads[loads <= policy.fill_up_to]
+        ranked = (so_far.hosts[number] for number in open_to[np.lexsort((open_to, -loads))])
+        goal = next((other for other in ranked if so_far.try_place(draft, other)), None)
         if goal is None:
             break
         goals[draft.id] = (goal, f"{host} is emptied, so that it can be switched off")
@@ -170,59 +203,6 @@ def _elsewhere(so_far: PlanSoFar, leaving: Sequence[Draft], host: str, others: s
     return goals if len(goals) == len(leaving) else None
 
 
-def _evened(so_far: PlanSoFar, movable: Mapping[str, Draft], policy: RebalancePolicy) -> Iterator[Goals]:
-    """One machine of a fuller host to a less full one in use, or two that change places; the greatest gain first."""
-    loads = {host: _load(so_far, host) for host in so_far.hosts if so_far.in_use(host)}
-    by_load = sorted(loads, key=lambda host: (-loads[host], host))
-    for fuller in by_load:
-        limit = loads[fuller] - policy.least_gain
-        others = [host for host in by_load if loads[host] <= limit]
-        here = [movable[machine] for machine in so_far.on(fuller) if machine in movable]
-        if len(so_far.on(fuller)) < 2 or not others:
-            continue
-        for highest, goals in sorted(_relieving(so_far, here, fuller, others, movable, limit)):
-            other = goals[0][1]
-            reason = f"{fuller} is {loads[fuller]:.0%} full; the fuller of {fuller} and {other} becomes {highest:.0%}"
-            yield {machine: (host, reason) for machine, host in goals}
-
-
-_Relief = tuple[float, tuple[tuple[str, str], ...]]
-"""Load of the fuller of both hosts afterwards, and machines with their hosts."""
-
-
-def _relieving(
-    so_far: PlanSoFar, here: Sequence[Draft], fuller: str, others: Sequence[str], movable: Mapping[str, Draft], limit: float
-) -> list[_Relief]:
-    """Shifts, and exchanges only where no shift would relieve."""
-    found: list[_Relief] = []
-    for draft in here:
-        left = _load(so_far, fuller, leaves=draft)
-        if left <= limit:
-            for other in others:
-                highest = max(left, _load(so_far, other, comes=draft))
-                if highest <= limit:
-                    found.append((highest, ((draft.id, other),)))
-    if found:
-        return found
-    for other in others:
-        back = [movable[machine] for machine in so_far.on(other) if machine in movable]
-        for draft, comes in product(here, back):
-            highest = _load(so_far, other, comes=draft, leaves=comes)
-            if highest <= limit:
-                highest = max(highest, _load(so_far, fuller, comes=comes, leaves=draft))
-                if highest <= limit:
-                    found.append((highest, ((draft.id, other), (comes.id, fuller))))
-    return found
-
-
-def _load(so_far: PlanSoFar, host: str, *, comes: Draft | None = None, leaves: Draft | None = None) -> float:
-    """Share of the tightest dimension that is taken; a host that may promise nothing is full."""
-    free, capacity = so_far.free(host), so_far.capacity(host)
-    nothing = (0,) * len(free)
-    came = so_far.size(comes) if comes is not None else nothing
-    left = so_far.size(leaves) if leaves is not None else nothing
-    highest = 0.0 if any(capacity) else 1.0
-    for dimension, most in enumerate(capacity):
-        taken = most - free[dimension] + came[dimension] - left[dimension]
-        highest = max(highest, taken / most if most else float(taken > 0))
-    return highest
+def _loads_with(so_far: PlanSoFar, hosts: Ints, comes: Draft) -> Floats:
+    """How full hosts would be with a machine more."""
+    return fullness(so_far.frees(hosts) - np.array(so_far.size(comes)), so_far.capacities(hosts))
