@@ -28,7 +28,8 @@ from controlplane.planning.stand import Stand
 class Loss:
     """Hosts that may be lost together: so many failures of what is `over`. `broken`: what stands already cannot survive it.
 
-    `settled` is the proof that was found when the losses were last settled, while `proof` may have been changed since.
+    `settled` is the proof that was found when the losses were last settled, while `proof` may have been changed since. `failed`
+    counts how often no proof was found with a machine more: what failed often is asked first.
     """
 
     lost: frozenset[int]
@@ -38,6 +39,7 @@ class Loss:
     broken: bool = False
     proof: Proof = field(default_factory=Proof)
     settled: Proof | None = None
+    failed: int = 0
 
 
 class Losses:
@@ -91,9 +93,10 @@ class Losses:
     def still_hold(self, machine: str, host: int) -> bool:
         """True when all can be survived with the machine just added to the host; else the proofs are as before."""
         mark = len(self.replaced)
-        for number in self._touched(machine, host):
+        for number in sorted(self._touched(machine, host), key=lambda number: -self._losses[number].failed):
             proof, _ = self._proof_with(machine, host, self._losses[number])
             if proof is None:
+                self._losses[number].failed += 1
                 self.give_back(mark)
                 return False
             self._keep(number, proof)
@@ -182,12 +185,14 @@ class Losses:
 
     def _set(self, number: int, proof: Proof) -> None:
         loss = self._losses[number]
-        for host in loss.proof.taken:
+        before = loss.proof.taken
+        for host in before.keys() - proof.taken.keys():
             self._takers[host].discard(number)
-        loss.proof = proof
         for host, amount in proof.taken.items():
-            self._takers[host].add(number)
-            self._most_taken[host] = _most(self._most_taken[host], amount)
+            if before.get(host) != amount:
+                self._takers[host].add(number)
+                self._most_taken[host] = _most(self._most_taken[host], amount)
+        loss.proof = proof
         if self._licensed:
             self._note_products(number, proof)
 
