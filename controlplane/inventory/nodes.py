@@ -177,9 +177,9 @@ def document_of(raw: bytes, shown: str) -> Document:
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
         return refuse(f"is not YAML: {error.problem or error.context}", _syntax_remedy(error.problem or ""), line, column)
     except yaml.reader.ReaderError as error:
-        above = text[: error.position]
-        line, column = above.count("\n") + 1, error.position - above.rfind("\n")
-        return refuse(f"is not YAML: control character {text[error.position]!a}", "remove it", line, column)
+        above = text.encode()[: error.position].decode(errors="ignore")  # the parser counts bytes
+        line, column = above.count("\n") + 1, len(above) - above.rfind("\n")
+        return refuse(f"is not YAML: control character {text[len(above)]!a}", "remove it", line, column)
     document.text = text
     if root is not None:
         _Reader(document).read(root)

@@ -83,6 +83,13 @@ def test_control_characters_are_found_where_they_are(tmp_path):
     ]
 
 
+def test_a_control_character_after_letters_of_several_bytes(tmp_path):
+    for text, place in (("\xa0\x08", "1:2"), ("省: 財務\n名: x\x08y\n", "2:5"), ("𠀋\x00", "1:2")):
+        (tmp_path / "x.yml").write_bytes(text.encode())
+        (found,) = read_document(tmp_path / "x.yml", "x.yml").findings
+        assert str(found).startswith(f"x.yml:{place}: (file): is not YAML: control character")
+
+
 def test_byte_order_mark_and_windows_line_ends(inventory):
     for file in inventory.rglob("*.yml"):
         file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n"))
