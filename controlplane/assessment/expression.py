@@ -16,8 +16,9 @@ from controlplane.model.facts import Value
 MAX_LENGTH = 2_000
 MAX_DEPTH = 50
 _MAX_ITEMS = 10_000
-"""Of one list a rule looks at; a list that is longer is cut, which is said by the item that stands for the rest."""
-
+"""Of one list a rule looks at; what comes after them is unknown, so that it does not pass for well."""
+_MAX_LOOKS = 1_000_000
+"""Of items one evaluation looks at in all: lists within lists within lists would take for ever. The rest is unknown too."""
 _REMEMBERED = 20_000
 """Texts of each list of choices: ten thousand servers have the same few thousand packages."""
 
@@ -53,11 +54,12 @@ Names = Mapping[str, Value]
 
 @dataclass(slots=True)
 class Look:
-    """One evaluation: the names it may see, and the list items that made a condition true."""
+    """One evaluation: the names it may see, the list items that made a condition true, and how many were looked at so far."""
 
     names: Names
     found: list[Value] = field(default_factory=list)
     item: Mapping[str, Value] | None = None
+    looks: list[int] = field(default_factory=lambda: [0])
 
 
 Node = Callable[[Look], Result]
@@ -369,7 +371,7 @@ def _items(name: str, look: Look) -> list[Value] | Unknown:
     value = _named(name)(look)
     if isinstance(value, Unknown):
         return value
-    return value[:_MAX_ITEMS] if isinstance(value, list) else Unknown(frozenset({name}))
+    return value if isinstance(value, list) else Unknown(frozenset({name}))
 
 
 def _each(name: str, condition: Node, look: Look) -> Unknown | list[tuple[Value, Result]]:
@@ -377,10 +379,15 @@ def _each(name: str, condition: Node, look: Look) -> Unknown | list[tuple[Value,
     if isinstance(items, Unknown):
         return items
     tried: list[tuple[Value, Result]] = []
-    for item in items:
+    for item in items[:_MAX_ITEMS]:
+        look.looks[0] += 1
+        if look.looks[0] > _MAX_LOOKS:
+            return [*tried, (None, Unknown(frozenset({f"(beyond {_MAX_LOOKS} looks)"})))]
         # An item may lack a key (a disk without transport): that is unknown, as a missing fact is.
-        inside = Look(look.names, item=item if isinstance(item, dict) else {"value": item})
+        inside = Look(look.names, item=item if isinstance(item, dict) else {"value": item}, looks=look.looks)
         tried.append((item, condition(inside)))
+    if len(items) > _MAX_ITEMS:
+        tried.append((None, Unknown(frozenset({f"(beyond the first {_MAX_ITEMS})"}))))
     return tried
 
 

@@ -82,6 +82,8 @@ def size_server(
     reasons = tuple(part.reason for part in parts)
     if not any(part.measured is not None for part in parts):
         source = "the target stated in the inventory" if target is not None else "what is declared"
+        if any(part.wanted is None for part in parts):
+            source = "not known, since nobody declares all of it"
         reasons = (f"nothing was measured: the size is {source}; sample it with `kasumi discover --sample`",)
     return SizeAdvice(
         declared=declared,

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controlplane.assessment import expression
 from controlplane.assessment.expression import MAX_DEPTH, ExpressionError, Unknown, read_expression
 from controlplane.assessment.names import NAMES, is_name, keys_of
 from controlplane.assessment.patterns import like
@@ -75,6 +76,26 @@ def test_a_missing_fact_is_unknown_and_never_passes(text, missing):
     result, _ = read(text).of(FACTS)
     assert isinstance(result, Unknown)
     assert result.names == missing
+
+
+def test_a_list_that_is_too_long_to_be_looked_at_whole_does_not_pass_for_well():
+    long = {"multicast": ["a"] * 10_000 + ["b"], "os.id": "debian"}
+    rest = frozenset({"multicast.(beyond the first 10000)"})
+    assert read('any multicast where (value == "b")').of(long)[0] == Unknown(rest)
+    assert read('all multicast where (value == "a")').of(long)[0] == Unknown(rest)
+    assert read("count multicast > 3").of(long)[0] == Unknown(rest)
+    assert read('any multicast where (value == "a")').of(long)[0] is True
+    assert read('all multicast where (value == "b")').of(long)[0] is False
+
+
+def test_lists_within_lists_end(monkeypatch):
+    monkeypatch.setattr(expression, "_MAX_LOOKS", 5_000)
+    long = {"packages": [{"name": f"p{number}"} for number in range(2_000)]}
+    nested = 'any packages where (any packages where (any packages where (any packages where (name == "x"))))'
+    result, _ = read(nested).of(long)
+    assert isinstance(result, Unknown)
+    assert "(beyond 5000 looks)" in min(result.names)
+    assert read('any packages where (any packages where (name == "p7"))').of(long)[0] is True
 
 
 def test_what_is_missing_does_not_matter_when_the_rest_decides():

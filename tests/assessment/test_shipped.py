@@ -1,14 +1,18 @@
 """The shipped rules cover what may block a move, in both languages; mistakes in rules of a user are said at their place."""
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from controlplane.assessment.processors import core_speed
 from controlplane.assessment.readiness import readiness_of
-from controlplane.assessment.shipped import support_of
+from controlplane.assessment.shipped import knowledge_of, support_of
 from controlplane.discovery.probes.storage import DISKS
 from controlplane.discovery.probes.traces import PROGRAMS
 from controlplane.errors import KasumiError
 from controlplane.execution.assessing import shipped_knowledge
+from controlplane.inventory.nodes import document_of
 from controlplane.model.assessment import Reading
 from controlplane.model.finding import Severity
 from tests.assessment.estates import knowledge
@@ -162,3 +166,27 @@ def test_an_unknown_processor_counts_as_new_and_says_so(model):
 def test_support_is_that_of_the_version_as_its_vendor_counts(os_id, version, until):
     found = support_of(os_id, version, knowledge().support)
     assert (str(found.until) if found else None) == until
+
+
+LEAVES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.dates(), st.text(max_size=12),
+    st.sampled_from(["critical", "rehost", "cpu.count > 3", "any disks where (", "2026-13-40", "a", "b-1"]),
+)  # fmt: skip
+WORDS = ["rules", "processors", "support", "id", "severity", "when", "show", "what", "remedy", "en", "ja", "blocks", "models", "family",
+         "year", "relative", "mhz", "version", "until", "x"]  # fmt: skip
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(WORDS), inner, max_size=9)),
+    max_leaves=25,
+)
+
+
+@given(text=st.one_of(st.text(max_size=200), st.dictionaries(st.sampled_from(WORDS), VALUES, max_size=3).map(yaml.safe_dump)))
+@settings(max_examples=150, deadline=None)
+def test_whatever_stands_in_a_rule_file_is_read_or_told_with_its_place(text):
+    document = document_of(text.encode("utf-8", errors="replace"), "own.yml")
+    found, findings = knowledge_of((document,))
+    assert all(finding.where.startswith("own.yml:") for finding in findings)
+    readiness_of(found.rules, {})
+    core_speed("Xeon", 2600, found.processors)
+    support_of("debian", "12", found.support)

@@ -75,6 +75,7 @@ def test_what_is_declared_only_says_so():
     assert advice.reasons == ("nothing was measured: the size is what is declared; sample it with `kasumi discover --sample`",)
     unknown = sized({}, declared=None, known=KnownSize(vcpus=2))
     assert unknown.wanted is None
+    assert unknown.reasons[0].startswith("nothing was measured: the size is not known, since nobody declares all of it; ")
     target = Resources(vcpus=2, memory_mib=4096, disk_gib=40)
     assert sized({}, target=target).wanted == target
 
