@@ -48,14 +48,22 @@ def from_prometheus(
     """Take what a Prometheus has kept of these servers."""
     token = read_secret(token_file) if token_file is not None else ""
     end = datetime.fromtimestamp(int(datetime.now(UTC).timestamp()) // every * every, UTC)
-    found = utilisation(Prometheus(url, token=token), servers, end=end, days=days, step_seconds=every)
+    # All servers are needed to tell whose a series is, also where only some are asked for.
+    asked = utilisation(
+        Prometheus(url, token=token), tuple(session.estate.servers.values()), end=end, days=days, step_seconds=every
+    )
+    wanted = {server.id for server in servers}
+    found = tuple(one for one in asked.series if one.server in wanted)
+    doubts = [f"{server}: {why}" for server, why in asked.doubts if server in wanted]
     session.store.series.append(session.estate.id, found)
     emit("series", [_shown(one) for one in found], SERIES_COLUMNS, output)
+    for doubt in doubts:
+        say(f"warning: {doubt}")
     known = {one.server for one in found}
     absent = [server.id for server in servers if server.id not in known]
     told = f"; nothing of {', '.join(absent[:8])}{', …' if len(absent) > 8 else ''}" if absent else ""
     say(f"discover: {len(found)} series of {len(known)} servers from {url}{told}")
-    return ExitCode.DONE if known else ExitCode.FAILED
+    return ExitCode.FAILED if not known else ExitCode.PARTLY_FAILED if doubts else ExitCode.DONE
 
 
 def _shown(one: Series) -> dict[str, object]:

@@ -50,7 +50,8 @@ class Prometheus:
             until = min(last, first + MOST_POINTS - 1)
             asked = {"query": query, "start": first * step_seconds, "end": until * step_seconds, "step": step_seconds}
             for labels, values in self._series(self._get("/api/v1/query_range", asked)):
-                found.setdefault(tuple(sorted(labels.items())), {}).update(values)
+                within = {at: value for at, value in values.items() if first * step_seconds <= at <= until * step_seconds}
+                found.setdefault(tuple(sorted(labels.items())), {}).update(within)
             first = until + 1
         return tuple(Ranged(labels=dict(labels), values=values) for labels, values in found.items())
 
@@ -64,7 +65,7 @@ class Prometheus:
                 )
                 for row in rows
             ]
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             raise KasumiError(f"Prometheus {self.url}: its answer is not that of a range query; is it a Prometheus?") from None
 
     def _get(self, path: str, asked: Mapping[str, object]) -> object:

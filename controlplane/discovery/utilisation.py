@@ -1,11 +1,13 @@
 """Utilisation that a Prometheus has kept already: one table of PromQL, by exporter and dimension, and series from its answers.
 
 A server is recognised by its `instance` label: the address or id before the port. libvirt exporters name a guest in `domain`.
+What may be one of several servers, or one of several series of a server, is told and not taken.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -18,6 +20,8 @@ _NODE_DISK = '{device=~"[shv]d[a-z]+|xvd[a-z]+|nvme[0-9]+n[0-9]+|mmcblk[0-9]+"}'
 _NODE_NET = '{device!~"lo|docker.*|veth.*|br-.*|virbr.*|vnet.*|tap.*"}'
 _NODE_FS = '{fstype!~"tmpfs|devtmpfs|squashfs|iso9660|nfs.*|cifs|overlay|fuse.*|ramfs"}'
 _MIB = "/ 1048576"
+_MOST = 1e15
+"""Of anything here; what is beyond is no measurement, and would not fit the numbers that series hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,39 +49,39 @@ QUERIES = tuple(
             "node_exporter",
             "instance",
             (
-                (_CPU, 'sum by (instance) (rate(node_cpu_seconds_total{mode!~"idle|iowait"}[WINDOW]))'),
+                (_CPU, 'sum by (instance, job) (rate(node_cpu_seconds_total{mode!~"idle|iowait"}[WINDOW]))'),
                 (
                     _MEMORY,
                     (
-                        "sum by (instance) (node_memory_MemTotal_bytes - node_memory_MemFree_bytes - node_memory_Buffers_bytes "
+                        "sum by (instance, job) (node_memory_MemTotal_bytes - node_memory_MemFree_bytes - node_memory_Buffers_bytes "
                         f"- node_memory_Cached_bytes - node_memory_SReclaimable_bytes + node_memory_Shmem_bytes) {_MIB}"
                     ),
                 ),
                 (
                     _DISK_USED,
                     (
-                        "sum by (instance) (max by (instance, device) "
+                        "sum by (instance, job) (max by (instance, job, device) "
                         f"(node_filesystem_size_bytes{_NODE_FS} - node_filesystem_free_bytes{_NODE_FS})) {_MIB}"
                     ),
                 ),
                 (
                     _OPERATIONS,
                     (
-                        f"sum by (instance) (rate(node_disk_reads_completed_total{_NODE_DISK}[WINDOW]) "
+                        f"sum by (instance, job) (rate(node_disk_reads_completed_total{_NODE_DISK}[WINDOW]) "
                         f"+ rate(node_disk_writes_completed_total{_NODE_DISK}[WINDOW]))"
                     ),
                 ),
                 (
                     _DISK_BYTES,
                     (
-                        f"sum by (instance) (rate(node_disk_read_bytes_total{_NODE_DISK}[WINDOW]) "
+                        f"sum by (instance, job) (rate(node_disk_read_bytes_total{_NODE_DISK}[WINDOW]) "
                         f"+ rate(node_disk_written_bytes_total{_NODE_DISK}[WINDOW]))"
                     ),
                 ),
                 (
                     _NETWORK,
                     (
-                        f"sum by (instance) (rate(node_network_receive_bytes_total{_NODE_NET}[WINDOW]) "
+                        f"sum by (instance, job) (rate(node_network_receive_bytes_total{_NODE_NET}[WINDOW]) "
                         f"+ rate(node_network_transmit_bytes_total{_NODE_NET}[WINDOW]))"
                     ),
                 ),
@@ -87,68 +91,68 @@ QUERIES = tuple(
             "windows_exporter",
             "instance",
             (
-                (_CPU, 'sum by (instance) (rate(windows_cpu_time_total{mode!="idle"}[WINDOW]))'),
+                (_CPU, 'sum by (instance, job) (rate(windows_cpu_time_total{mode!="idle"}[WINDOW]))'),
                 (
                     _MEMORY,
                     (
-                        "sum by (instance) (windows_cs_physical_memory_bytes - windows_memory_available_bytes "
+                        "sum by (instance, job) (windows_cs_physical_memory_bytes - windows_memory_available_bytes "
                         f"or windows_memory_physical_total_bytes - windows_memory_available_bytes) {_MIB}"
                     ),
                 ),
                 (
                     _DISK_USED,
                     (
-                        'sum by (instance) (windows_logical_disk_size_bytes{volume=~"[A-Z]:"} '
+                        'sum by (instance, job) (windows_logical_disk_size_bytes{volume=~"[A-Z]:"} '
                         f'- windows_logical_disk_free_bytes{{volume=~"[A-Z]:"}}) {_MIB}'
                     ),
                 ),
                 (
                     _OPERATIONS,
                     (
-                        'sum by (instance) (rate(windows_logical_disk_reads_total{volume=~"[A-Z]:"}[WINDOW]) '
+                        'sum by (instance, job) (rate(windows_logical_disk_reads_total{volume=~"[A-Z]:"}[WINDOW]) '
                         '+ rate(windows_logical_disk_writes_total{volume=~"[A-Z]:"}[WINDOW]))'
                     ),
                 ),
                 (
                     _DISK_BYTES,
                     (
-                        'sum by (instance) (rate(windows_logical_disk_read_bytes_total{volume=~"[A-Z]:"}[WINDOW]) '
+                        'sum by (instance, job) (rate(windows_logical_disk_read_bytes_total{volume=~"[A-Z]:"}[WINDOW]) '
                         '+ rate(windows_logical_disk_write_bytes_total{volume=~"[A-Z]:"}[WINDOW]))'
                     ),
                 ),
-                (_NETWORK, "sum by (instance) (rate(windows_net_bytes_total[WINDOW]))"),
+                (_NETWORK, "sum by (instance, job) (rate(windows_net_bytes_total[WINDOW]))"),
             ),
         ),
         (
             "libvirt",
             "domain",
             (
-                (_CPU, "sum by (domain) (rate(libvirt_domain_info_cpu_time_seconds_total[WINDOW]))"),
+                (_CPU, "sum by (instance, job, domain) (rate(libvirt_domain_info_cpu_time_seconds_total[WINDOW]))"),
                 (
                     _MEMORY,
                     (
-                        "sum by (domain) (libvirt_domain_memory_stats_available_bytes - libvirt_domain_memory_stats_usable_bytes) "
+                        "sum by (instance, job, domain) (libvirt_domain_memory_stats_available_bytes - libvirt_domain_memory_stats_usable_bytes) "
                         f"{_MIB}"
                     ),
                 ),
                 (
                     _OPERATIONS,
                     (
-                        "sum by (domain) (rate(libvirt_domain_block_stats_read_requests_total[WINDOW]) "
+                        "sum by (instance, job, domain) (rate(libvirt_domain_block_stats_read_requests_total[WINDOW]) "
                         "+ rate(libvirt_domain_block_stats_write_requests_total[WINDOW]))"
                     ),
                 ),
                 (
                     _DISK_BYTES,
                     (
-                        "sum by (domain) (rate(libvirt_domain_block_stats_read_bytes_total[WINDOW]) "
+                        "sum by (instance, job, domain) (rate(libvirt_domain_block_stats_read_bytes_total[WINDOW]) "
                         "+ rate(libvirt_domain_block_stats_write_bytes_total[WINDOW]))"
                     ),
                 ),
                 (
                     _NETWORK,
                     (
-                        "sum by (domain) (rate(libvirt_domain_interface_stats_receive_bytes_total[WINDOW]) "
+                        "sum by (instance, job, domain) (rate(libvirt_domain_interface_stats_receive_bytes_total[WINDOW]) "
                         "+ rate(libvirt_domain_interface_stats_transmit_bytes_total[WINDOW]))"
                     ),
                 ),
@@ -160,40 +164,106 @@ QUERIES = tuple(
 """What an operating system says of itself comes before what its hypervisor sees: the first that knows a server counts."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Utilisation:
+    """The series found; `doubts` name servers for which it is not clear which series is theirs, and why."""
+
+    series: tuple[Series, ...]
+    doubts: tuple[tuple[str, str], ...]
+
+
 def utilisation(
     prometheus: Prometheus, servers: Sequence[Server], *, end: datetime, days: float, step_seconds: int
-) -> tuple[Series, ...]:
+) -> Utilisation:
     """Series of these servers over the days before `end`. Raises UnreachableError, KasumiError."""
-    by_name = _names(servers)
     start = end - timedelta(days=days)
     found: dict[tuple[str, Dimension], Series] = {}
+    doubts: dict[tuple[str, str], None] = {}
     for query in QUERIES:
-        for one in prometheus.ranged(query.text(step_seconds), start=start, end=end, step_seconds=step_seconds):
-            server = by_name.get(_server_name(one.labels.get(query.label, "")))
-            if server is None or not one.values or (server, query.dimension) in found:
+        answers = prometheus.ranged(query.text(step_seconds), start=start, end=end, step_seconds=step_seconds)
+        for server, (rank, theirs) in _by_server(query, [one for one in answers if one.values], servers).items():
+            if (server, query.dimension) in found:
                 continue
-            found[server, query.dimension] = _series(server, query.dimension, one, step_seconds)
-    return tuple(found[key] for key in sorted(found, key=lambda key: (key[0], key[1].value)))
+            names = sorted({_named(query, one) for one in theirs})
+            if not names or (rank and len(names) > 1):
+                what = f"may be any of {', '.join(names[:3])}" if names else "shares its name with another server"
+                doubts[server, f"{what}, not read; make the exporter's `instance` its address or id"] = None
+            else:
+                found[server, query.dimension] = _series(server, query.dimension, _joined(theirs), step_seconds)
+    series = tuple(found[key] for key in sorted(found, key=lambda key: (key[0], key[1].value)))
+    return Utilisation(series=series, doubts=tuple(doubts))
 
 
-def _names(servers: Sequence[Server]) -> Mapping[str, str]:
-    names = {server.id: server.id for server in servers}
-    names |= {server.address: server.id for server in servers if server.address}
-    return names | {server.source.domain: server.id for server in servers if server.source is not None}
+def _joined(series: Sequence[Ranged]) -> Mapping[int, float]:
+    """Values of one exporter that several jobs scraped, at once or one after the other: the fullest counts where both speak."""
+    values: dict[int, float] = {}
+    for one in sorted(series, key=lambda one: len(one.values)):
+        values |= one.values
+    return values
 
 
-def _server_name(label: str) -> str:
-    """Before the port, and of a full host name its first part; an address stays whole."""
-    host = label.rpartition(":")[0] if label.rpartition(":")[2].isdecimal() else label
-    host = host.strip("[]").lower()
-    return host if not host.partition(".")[2] or host.replace(".", "").isdecimal() else host.partition(".")[0]
+def _by_server(query: Query, answers: Sequence[Ranged], servers: Sequence[Server]) -> dict[str, tuple[int, list[Ranged]]]:
+    """Server to the series that name it best, and how well; no series where they name another server just as well."""
+    meant = _Meant(servers)
+    best: dict[str, tuple[int, list[Ranged]]] = {}
+    for one in answers:
+        ranks = meant.by_domain(one) if query.label == "domain" else meant.by_instance(one)
+        nearest = min(ranks.values(), default=0)
+        named = [server for server, rank in ranks.items() if rank == nearest]
+        for server in named:
+            rank, listed = best.get(server, (nearest, []))
+            if nearest <= rank:
+                best[server] = nearest, [*(listed if nearest == rank else ()), *([one] if len(named) == 1 else ())]
+    return best
 
 
-def _series(server: str, dimension: Dimension, one: Ranged, step_seconds: int) -> Series:
-    first, last = min(one.values), max(one.values)
+class _Meant:
+    """Which servers a series may be of, by id: 0 where its labels name the server itself, 1 where they only name one like it."""
+
+    def __init__(self, servers: Sequence[Server]) -> None:
+        self._ids = {server.id for server in servers}
+        self._exact = {server.id: server.id for server in servers} | {
+            server.address: server.id for server in servers if server.address
+        }
+        self._domains: dict[str, list[Server]] = {}
+        for server in servers:
+            if server.source is not None:
+                self._domains.setdefault(server.source.domain, []).append(server)
+
+    def by_instance(self, one: Ranged) -> dict[str, int]:
+        """An address or an id; of a full host name the first part."""
+        host = _host(one.labels.get("instance", ""))
+        if host in self._exact:
+            return {self._exact[host]: 0}
+        first = host.partition(".")[0]
+        return {first: 1} if first in self._ids and not host.replace(".", "").isdecimal() else {}
+
+    def by_domain(self, one: Ranged) -> dict[str, int]:
+        """A guest's name is its host's own: the same name on another host is another guest."""
+        host = _host(one.labels.get("instance", ""))
+        return {
+            server.id: int(server.source is None or urlsplit(server.source.uri).hostname != host)
+            for server in self._domains.get(one.labels.get("domain", ""), ())
+        }
+
+
+def _host(instance: str) -> str:
+    """What stands before the port."""
+    host = instance.rpartition(":")[0] if instance.rpartition(":")[2].isdecimal() else instance
+    return host.strip("[]").lower()
+
+
+def _named(query: Query, one: Ranged) -> str:
+    """A series by the labels that name it."""
+    instance = one.labels.get("instance", "")
+    return instance if query.label == "instance" else f"{one.labels.get(query.label, '')} of {instance}"
+
+
+def _series(server: str, dimension: Dimension, told: Mapping[int, float], step_seconds: int) -> Series:
+    first, last = min(told), max(told)
     values = np.full((last - first) // step_seconds + 1, np.nan, dtype=np.float32)
-    for at, value in one.values.items():
-        if value >= 0:
+    for at, value in told.items():
+        if 0 <= value <= _MOST:
             values[(at - first) // step_seconds] = value
     return Series(
         server=server, dimension=dimension, source=Source.PROMETHEUS, started_at=datetime.fromtimestamp(first, UTC),

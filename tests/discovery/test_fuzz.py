@@ -6,16 +6,21 @@ import subprocess
 import time
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from controlplane.connectors.prometheus import Prometheus
 from controlplane.discovery.counters import read as read_counters
 from controlplane.discovery.frames import frames
 from controlplane.discovery.probe import Probe
 from controlplane.discovery.probes.table import PROBES
 from controlplane.discovery.script import COMPLAINTS, compose
 from controlplane.discovery.understanding import understand
+from controlplane.discovery.utilisation import utilisation
+from controlplane.errors import KasumiError
+from controlplane.model.estate import Disposition, LibvirtSource, Server
 from controlplane.model.facts import CATALOGUE, Answer
 from tests.discovery.test_recorded import CASES
 
@@ -95,6 +100,61 @@ def test_a_frame_comes_out_as_it_went_in_wherever_its_status_stands(output, stat
     (frame,) = frames(sent, mark=mark)
     assert (frame.name, frame.output, frame.status) == ("one", output.decode("utf-8", errors="replace"), status)
     assert frame.complaint == complaint.strip()
+
+
+ANSWERS = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.sampled_from(["data", "result", "metric", "values", "instance"]), inner, max_size=3),
+    ),
+    max_leaves=12,
+)
+NUMBERS = st.one_of(
+    st.floats(), st.integers(-10, 10**20), st.sampled_from(["NaN", "+Inf", "1e400", "1e300", "5", "-1", ""]), st.none()
+)
+SOUND = st.builds(
+    lambda rows: {"data": {"result": [{"metric": metric, "values": values} for metric, values in rows]}},
+    st.lists(
+        st.tuples(
+            st.dictionaries(
+                st.sampled_from(["instance", "job", "domain"]),
+                st.sampled_from(["one:9100", "one.a", "one.b", "10.9.0.1", "[", ":1", "two"]),
+            ),
+            st.lists(st.one_of(st.tuples(st.integers(-9, 4000), NUMBERS), st.tuples(NUMBERS, NUMBERS)), max_size=4),
+        ),
+        max_size=3,
+    ),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(answer=st.one_of(ANSWERS, SOUND))
+def test_whatever_a_prometheus_answers_is_series_of_real_numbers_or_a_refusal(answer):
+    lying = Prometheus("http://127.0.0.1:1")
+    lying._get = lambda *_: json.loads(json.dumps(answer))
+    servers = tuple(
+        Server(
+            id=name,
+            system="s",
+            kind="virtual",
+            size=None,
+            disposition=Disposition.RETAIN,
+            source=LibvirtSource(uri="qemu:///system", domain="two"),
+        )
+        for name in ("one", "two")
+    )
+    end = datetime.fromtimestamp(3600, UTC)
+    try:
+        found = utilisation(lying, servers, end=end, days=1 / 24, step_seconds=60)
+    except KasumiError as error:
+        assert "is it a Prometheus?" in str(error)
+        return
+    for one in found.series:
+        assert len(one.values) <= 61
+        present = one.values[~np.isnan(one.values)]
+        assert np.isfinite(present).all()
+        assert (present >= 0).all()
 
 
 def test_a_system_that_no_probe_speaks_to_is_named():

@@ -53,6 +53,15 @@ def recorded() -> str:
             for name in ("receive", "transmit"):
                 add(f"node_network_{name}_bytes", "counter", f'{node},device="eth0"', seconds * 500, at, "_total")
                 add(f"node_network_{name}_bytes", "counter", f'{node},device="lo"', seconds * 9000, at, "_total")
+        for host, share in (("fax2.mof.example", 0.2), ("fax2.moj.example", 0.7), ("fax3.mof.example", 0.4)):
+            for job in ("windows", "again") if host.startswith("fax3") else ("windows",):
+                labels = f'instance="{host}:9182",job="{job}",core="0,0",mode="user"'
+                add("windows_cpu_time", "counter", labels, seconds * share, at, "_total")
+        for host, domain, share in (
+            ("10.9.0.1", "Web.Old", 0.4), ("10.9.0.2", "Web.Old", 0.9), ("hva", "twin", 0.1), ("hvb", "twin", 0.2)
+        ):  # fmt: skip
+            labels = f'domain="{domain}",instance="{host}:9177"'
+            add("libvirt_domain_info_cpu_time_seconds", "counter", labels, seconds * share, at, "_total")
         fax = 'instance="fax.mof.example:9182"'
         add("windows_cpu_time", "counter", f'{fax},core="0,0",mode="user"', seconds * 0.1, at, "_total")
         add("windows_cpu_time", "counter", f'{fax},core="0,0",mode="idle"', seconds * 0.9, at, "_total")
@@ -120,6 +129,41 @@ def test_what_a_prometheus_kept_becomes_series(controller, prometheus):
     assert float(np.nanmedian(kept["fax"][Dimension.CPU_CORES].values)) == pytest.approx(0.1, rel=0.01)
     assert float(np.nanmedian(kept["fax"][Dimension.MEMORY_USED_MIB].values)) == pytest.approx(1536, rel=0.01)
     assert float(np.nanmedian(kept["guest"][Dimension.CPU_CORES].values)) == pytest.approx(0.3, rel=0.01)
+
+
+def test_a_series_that_may_be_another_servers_is_told_and_not_taken(controller, prometheus):
+    guest = "source: {{uri: 'qemu+ssh://root@{}/system', domain: {}}}"
+    controller.declare(
+        {
+            "fax2": "os: windows-2012",
+            "fax3": "os: windows-2012",
+            "one": f"address: 10.9.0.11, {guest.format('10.9.0.1', 'Web.Old')}",
+            "two": f"address: 10.9.0.12, {guest.format('10.9.0.2', 'Web.Old')}",
+            "three": f"address: 10.9.0.13, {guest.format('10.9.0.3', 'twin')}",
+            "four": f"address: 10.9.0.14, {guest.format('10.9.0.4', 'Web.Old')}",
+        }
+    )
+    done = controller.kasumi("discover", "--prometheus", prometheus, "--days", "0.2", "--every", "300s", "-o", "json")
+    assert done.returncode == 3, done.stderr
+    assert {row["server"] for row in json.loads(done.stdout)["series"]} == {"one", "two", "fax3"}
+    assert [line for line in done.stderr.splitlines() if line.startswith("warning: ")] == [
+        (
+            "warning: fax2: may be any of fax2.mof.example:9182, fax2.moj.example:9182, not read; "
+            "make the exporter's `instance` its address or id"
+        ),
+        "warning: three: may be any of twin of hva:9177, twin of hvb:9177, not read; make the exporter's `instance` its address or id",
+    ]
+    store = open_store(load(home=controller.folder / "home"))
+    loads = {
+        server: float(np.nanmedian(
+            store.series.of_server("test", server, END - timedelta(hours=3), END + timedelta(hours=1))[Dimension.CPU_CORES].values
+        ))
+        for server in ("one", "two", "fax3")
+    }  # fmt: skip
+    store.close()
+    assert loads == pytest.approx({"one": 0.4, "two": 0.9, "fax3": 0.4}, rel=0.01)
+    alone = controller.kasumi("discover", "four", "--prometheus", prometheus, "--days", "0.2", "--every", "300s")
+    assert "nothing of four" in alone.stderr, "a guest of that name on another host is another server's"
 
 
 def test_a_prometheus_that_is_none_is_named(controller, prometheus):
