@@ -1,6 +1,5 @@
 """`kasumi inventory import`: servers from a ministry's ledger into the inventory."""
 
-import hashlib
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -59,7 +58,7 @@ def import_(
         _confirm(ready, yes)
         _ = session.store  # a store that does not open ends here, before anything is written
         ready.carry_out()
-        _record(session, ready, file)
+        _record(session, ready, file, ledger.sha256)
     say(_sentence(ready, ledger.name, dry_run))
     return ExitCode.PARTLY_FAILED if ready.refused_rows else ExitCode.DONE
 
@@ -130,11 +129,11 @@ def _confirm(ready: Import, yes: bool) -> None:
     go_on("written")
 
 
-def _record(session: Session, ready: Import, file: str) -> None:
+def _record(session: Session, ready: Import, file: str, sha256: str) -> None:
     merged = ready.merge
     detail: dict[str, object] = {
         "file": file,
-        "sha256": hashlib.sha256(Path(file).read_bytes()).hexdigest() if Path(file).is_file() else "",
+        "sha256": sha256,
         "added": len(merged.added),
         "changed": len(merged.changed),
         "refused_rows": ready.refused_rows,

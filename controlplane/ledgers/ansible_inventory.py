@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 
 from controlplane.inventory.entries import IGNORED_BY_ANSIBLE, SYSTEM_GROUP, group_id
@@ -24,6 +25,8 @@ _YAML = frozenset((".yml", ".yaml", ".json"))
 _TEMPLATE = re.compile(r"\{[{%#]")
 _RANGE = re.compile(r"\[([0-9]{1,6}|[a-z]):([0-9]{1,6}|[a-z])(?::([0-9]{1,4}))?\]")
 _SECTION = re.compile(r"\[([^\]:]+)(?::(vars|children|hosts))?\]")
+_WITH_PORT = re.compile(r"((?:[^\[\]:]|\[[^\]]*\])+):[0-9]{1,5}")
+"""Where Ansible finds the host, which says nothing of the server."""
 _VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 
 
@@ -121,6 +124,10 @@ def _rows(found: _Found, name: str, headings: Headings, remarks: list[Remark]) -
         if len(systems) == 1:
             column = Column(index=0, field="system", heading="group")
             cells.append(Cell(text=group_id(systems[0], SYSTEM_GROUP), where=cell, column=column, group="group"))
+        if _is_address(plain(host)):
+            cells.append(
+                Cell(text=plain(host), where=cell, column=Column(index=0, field="address", heading="host"), group="host")
+            )
         for variable, value in _variables(found, host).items():
             if variable not in columns:
                 columns[variable] = _column(variable, value, name, headings, remarks)
@@ -128,6 +135,13 @@ def _rows(found: _Found, name: str, headings: Headings, remarks: list[Remark]) -
                 cells.append(one)
         said.add(cells)
         yield said.row()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        return bool(ip_address(host))
+    except ValueError:
+        return False
 
 
 def _variables(found: _Found, host: str) -> Mapping[str, _Variable]:
@@ -231,12 +245,20 @@ def _text(value: object) -> str:
 
 def _ini(raw: bytes, name: str, prefix: str, found: _Found, remarks: list[Remark]) -> None:
     group, part = "ungrouped", "hosts"
+    if b"\0" in raw:
+        where, why = f"{name}:{prefix}".rstrip(":"), "is no text, not read"
+        remarks.append(Remark(severity=Severity.CRITICAL, where=where, why=why, remedy="take it out of the inventory"))
+        return
     for number, line in enumerate(raw.decode("utf-8-sig", errors="replace").split("\n"), start=1):
         text = line.strip()
         if not text or text.startswith(("#", ";")):
             continue
         if section := _SECTION.fullmatch(text.partition("#")[0].strip()):
             group, part = section[1], section[2] or "hosts"
+        elif text.startswith("[") or part == "unknown":
+            # What stands below a heading that cannot be read may be hosts, groups or variables.
+            part = "unknown"
+            _unread(remarks, f"{name}:{prefix}{number}:1", text)
         elif part == "children":
             found.groups.add_child(group, text.split()[0])
         elif part == "vars":
@@ -259,7 +281,8 @@ def _ini_host(group: str, text: str, prefix: str, number: int, name: str, found:
     if not words or any(variable is None for variable in variables):
         _unread(remarks, f"{name}:{prefix}{number}:1", text)
         return
-    for host in expanded(words[0]):
+    pattern = found_port[1] if (found_port := _WITH_PORT.fullmatch(words[0])) else words[0]
+    for host in expanded(pattern):
         if not found.add(group, host, f"{prefix}{number}:1"):
             return
         own = found.of_host.setdefault(host, {})
@@ -274,7 +297,10 @@ def _ini_host(group: str, text: str, prefix: str, number: int, name: str, found:
 
 def _unread(remarks: list[Remark], where: str, text: str) -> None:
     why = "is no line of an inventory, not imported"
-    remarks.append(Remark(severity=Severity.CRITICAL, where=where, text=text, why=why, remedy="correct the line"))
+    file = where.rsplit(":", 2)[0]
+    remarks.append(
+        Remark(severity=Severity.CRITICAL, where=where, text=text, why=why, remedy="correct the line", column=f"{file} {why}")
+    )
 
 
 def expanded(host: str) -> Iterator[str]:

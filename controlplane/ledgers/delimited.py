@@ -20,10 +20,24 @@ _MAX_RECORD_LINES = 50
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
+_OTHERS = (
+    (b"%pdf-", "a PDF"),
+    (b"{\\rtf", "RTF"),
+    *((sign, "HTML or XML") for sign in (b"<?xml", b"<!doctype", b"<html", b"<table")),
+)
+"""How files begin that are no tables though their names may say so; programs export HTML as .xls."""
+
+
 def read_delimited(raw: bytes, file: str, headings: Headings) -> tuple[Sheet, tuple[Remark, ...]]:
     """The table of a text file and what is to be said of it; never raises for what is in it."""
+    begin = raw[:1024].removeprefix(codecs.BOM_UTF8).lstrip().lower()
+    if what := next((what for sign, what in _OTHERS if begin.startswith(sign)), ""):
+        return _none(file), (_critical(file, f"is {what} and no ledger", "save the table as .xlsx or as CSV"),)
     remarks: list[Remark] = []
     text = _decoded(raw, file, remarks)
+    if "\0" in text:
+        why = "is no text that is known: there are zeros in it"
+        return _none(file), (_critical(file, why, "save it as .xlsx, or as CSV in UTF-8, UTF-16 or CP932"),)
     lines = list(io.StringIO(text, newline=""))
     delimiter = _delimiter(lines, headings)
     numbers: list[int] = []
@@ -62,9 +76,8 @@ def _decoded(raw: bytes, file: str, remarks: list[Remark]) -> str:
         for number, line in enumerate(io.StringIO(text, newline=""), start=1):
             if "\ufffd" in line:
                 where = f"{file}:{number}:{line.index(chr(0xFFFD)) + 1}"
-                remarks.append(
-                    Remark(severity=Severity.WARNING, where=where, why="bytes that are no text", remedy="save the file as UTF-8")
-                )
+                why, remedy = "bytes that are no text", "save the file as UTF-8"
+                remarks.append(Remark(severity=Severity.WARNING, where=where, why=why, remedy=remedy, column=why))
     return text
 
 
@@ -115,6 +128,10 @@ class _Feed:
         if self.taken > _MAX_RECORD_LINES:
             raise csv.Error(f"a record of more than {_MAX_RECORD_LINES} lines")
         return next(self._lines)
+
+
+def _none(file: str) -> Sheet:
+    return Sheet(file=file, name="", numbers=[], rows=[])
 
 
 def _critical(where: str, why: str, remedy: str) -> Remark:

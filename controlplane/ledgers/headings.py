@@ -45,13 +45,18 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """Where data begin and what the columns say; `unknown` are headings nobody knows, by column; `doubled` are not read."""
+    """Where data begin and what the columns say; `unknown` are headings nobody knows, by column; `doubled` are not read.
+
+    `fields` are those of the row of headings, `bare` the columns among them without one.
+    """
 
     last_row: int
     """Place in the rows of its last row of headings."""
     columns: tuple[Column, ...]
     unknown: tuple[tuple[int, str], ...]
     doubled: tuple[Column, ...]
+    fields: int
+    bare: frozenset[int]
 
 
 class Headings:
@@ -78,14 +83,18 @@ class Headings:
                 return self._field_of[numberless], unit
         return None
 
-    def header(self, rows: Sequence[Sequence[str]], across: Callable[[int, int], str]) -> Header | None:
+    def header(
+        self, rows: Sequence[Sequence[str]], across: Callable[[int, int], str], numbers: Sequence[int] = ()
+    ) -> Header | None:
         """The row of headings, or two rows of them; None when no row has a name and another field.
 
-        `across(place, column)` is the text of a cell merged from the left, empty for others.
+        `across(place, column)` is the text of a cell merged from the left, empty for others. Where the rows' own `numbers` are
+        given, two rows of headings follow on one another: what stands above a blank row is a title.
         """
         best: tuple[int, Header] | None = None
         for place in range(min(len(rows), SEARCHED_ROWS)):
-            for found in (self._one(rows, place), self._two(rows, place, across)):
+            follows = not numbers or numbers[place + 1 : place + 2] == [numbers[place] + 1]
+            for found in (self._one(rows, place), self._two(rows, place, across) if follows else None):
                 if found is None:
                     continue
                 score = len({column.field for column in found.columns})
@@ -115,8 +124,10 @@ class Headings:
         unknown: list[tuple[int, str]] = []
         doubled: list[Column] = []
         taken: set[str] = set()
+        bare: set[int] = set()
         for index, candidates in enumerate(names):
             if not any(plain(text) for text in candidates):
+                bare.add(index)
                 continue
             found = next((found for text in candidates if (found := self.find(text)) is not None), None)
             if found is None:
@@ -129,7 +140,14 @@ class Headings:
         named = bool(taken & {"name", "label", "number"})
         if not named or len(taken - {"row_number"}) < 2:
             return None
-        return Header(last_row=last_row, columns=tuple(columns), unknown=tuple(unknown), doubled=tuple(doubled))
+        return Header(
+            last_row=last_row,
+            columns=tuple(columns),
+            unknown=tuple(unknown),
+            doubled=tuple(doubled),
+            fields=len(names),
+            bare=frozenset(bare),
+        )
 
 
 def fold(text: str) -> str:

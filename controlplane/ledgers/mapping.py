@@ -10,7 +10,7 @@ from controlplane.inventory.complaints import complaints
 from controlplane.inventory.nodes import read_document
 from controlplane.inventory.schema import Strict
 from controlplane.inventory.values import Id, Text, is_id, wrong
-from controlplane.ledgers.headings import shipped_headings
+from controlplane.ledgers.headings import fold, shipped_headings
 
 Unit = Literal["B", "KB", "KiB", "MB", "MiB", "GB", "GiB", "TB", "TiB"]
 
@@ -22,9 +22,13 @@ def _prefix(value: str) -> str:
 
 
 def _fields(value: dict[str, list[str]]) -> dict[str, list[str]]:
-    for field in value:
+    field_of: dict[str, str] = {}
+    for field, headings in value.items():
         if field not in shipped_headings():
             raise wrong(f"no field {field!r}", f"fields are {', '.join(shipped_headings())}")
+        for heading in headings:
+            if (other := field_of.setdefault(fold(heading), field)) != field:
+                raise wrong(f"{heading!r} is a heading of {other} and of {field}", "name it under one of them")
     return value
 
 

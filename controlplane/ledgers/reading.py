@@ -1,6 +1,8 @@
 """A ledger of any kind to its rows: decides by content which reader a file needs, and asks that one."""
 
+import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -45,12 +47,15 @@ def read_file(file: Path, kind: SourceKind, mapping: LedgerMap) -> Ledger:
         size = file.stat().st_size
         if size > MAX_FILE_BYTES:
             raise KasumiError(f"{file}: has {size} bytes, at most {MAX_FILE_BYTES} are read; split it")
-        raw = file.read_bytes()
+        with file.open("rb") as opened:
+            raw = opened.read(MAX_FILE_BYTES + 1)  # a pipe or device states no size
+        if len(raw) > MAX_FILE_BYTES:
+            raise KasumiError(f"{file}: has more than {MAX_FILE_BYTES} bytes, which is all that is read; split it")
     except OSError as error:
         raise KasumiError(f"{file}: cannot be read: {error.strerror}; name a ledger", ExitCode.FAILED) from None
     except ValueError as error:
         raise KasumiError(f"{file}: {error}; name the files one by one", ExitCode.FAILED) from None
-    return read_bytes(raw, plain(file.name), kind, mapping)
+    return replace(read_bytes(raw, plain(file.name), kind, mapping), sha256=hashlib.sha256(raw).hexdigest())
 
 
 def read_bytes(raw: bytes, name: str, kind: SourceKind, mapping: LedgerMap) -> Ledger:
@@ -108,6 +113,9 @@ def _tables(
             why = "has no row of headings, not read"
             remarks.append(Remark(severity=Severity.INFORMATION, where=where, why=why))
             continue
+        if not found:
+            why = "has headings and no server below them"
+            remarks.append(Remark(severity=Severity.WARNING, where=where, why=why, remedy="export it again if it should have"))
         read += 1
         rows += found
     if not read and not any(remark.severity is Severity.CRITICAL for remark in remarks):

@@ -65,11 +65,15 @@ class Remark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """All that one source says: its rows in their order, the remarks, and the name under which its values are kept."""
+    """All that one source says: its rows in their order, the remarks, and the name under which its values are kept.
+
+    `sha256` is that of the file that was read; empty for what is no file.
+    """
 
     name: str
     rows: tuple[LedgerRow, ...]
     remarks: tuple[Remark, ...]
+    sha256: str = ""
 
 
 def shown(text: str) -> str:

@@ -85,6 +85,10 @@ class _Export:
             if sheet not in {MAIN, "vHost"}:
                 self._join(sheet, guests, names)
         rows = tuple(self._row(guest) for guest in guests.values())
+        if not rows:
+            why = f"has no guest in {MAIN}"
+            remedy = "export it again if it should have"
+            self._remarks.append(Remark(severity=Severity.WARNING, where=self._name, why=why, remedy=remedy))
         return Ledger(name=self._name, rows=rows, remarks=tuple(self._remarks))
 
     def _rows(self, sheet: str) -> Iterator[dict[str, Named]]:

@@ -30,7 +30,7 @@ class _Walk:
 
 def read_table(sheet: Sheet, headings: Headings, units: Mapping[str, str], remarks: list[Remark]) -> tuple[LedgerRow, ...] | None:
     """The servers of a sheet; None when it has no row of headings. `units` are those of bare memory and disk numbers."""
-    header = headings.header(sheet.rows, lambda place, column: sheet.across.get((place, column), ""))
+    header = headings.header(sheet.rows, lambda place, column: sheet.across.get((place, column), ""), sheet.numbers)
     if header is None:
         return None
     walk = _Walk(sheet=sheet, header=header, headings=headings, units=units, remarks=remarks)
@@ -62,6 +62,11 @@ def _rows(walk: _Walk) -> Iterator[LedgerRow]:
     name_columns = [column for name in _NAMES for column in walk.header.columns if column.field == name]
     for place in range(walk.header.last_row + 1, len(walk.sheet.rows)):
         row = walk.sheet.rows[place]
+        if _is_shifted(walk, place, row):
+            if said is not None:
+                yield said.row()
+            said = None
+            continue
         cells = [cell for column in walk.header.columns if (cell := _cell(walk, place, row, column)) is not None]
         continues = any((place, column.index) in walk.sheet.merged for column in name_columns[:1])
         if said is not None and continues:
@@ -85,6 +90,37 @@ def _rows(walk: _Walk) -> Iterator[LedgerRow]:
             said.add(cells)
     if said is not None:
         yield said.row()
+
+
+def _is_shifted(walk: _Walk, place: int, row: list[str]) -> bool:
+    """True for a line of text with more fields than headings: a separator inside a value moved those after it.
+
+    What stands under no heading of a sheet is told; there nothing can have moved.
+    """
+    header, sheet = walk.header, walk.sheet
+    if len(row) <= header.fields and not header.bare:
+        return False
+    beside = [
+        (index, text)
+        for index, raw in enumerate(row)
+        if (index >= header.fields or index in header.bare) and not is_blank(text := plain(raw))
+    ]
+    if not beside:
+        return False
+    index, text = beside[-1]
+    where = f"{sheet.file}:{sheet.cell(place, index)}"
+    if index >= header.fields and not sheet.name:
+        why = f"{len(row)} fields under {header.fields} headings, so which belongs to which is not known; the row is not imported"
+        remedy = "put values that hold the separator in quotes"
+        walk.remarks.append(
+            Remark(severity=Severity.CRITICAL, where=where, text=text, why=why, remedy=remedy, column="more fields than headings")
+        )
+        return True
+    why = "stands under no heading, not read" + (f", and {len(beside) - 1} more in its row" if len(beside) > 1 else "")
+    remedy = "give the column a heading"
+    column = f"{sheet.column_name(index)} no heading"
+    walk.remarks.append(Remark(severity=Severity.WARNING, where=where, text=text, why=why, remedy=remedy, column=column))
+    return False
 
 
 def _no_server(walk: _Walk, cells: list[Cell]) -> str | None:

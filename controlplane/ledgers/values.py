@@ -8,7 +8,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from controlplane.model.facts import Value
 
@@ -190,6 +190,8 @@ def addresses(text: str) -> Reading:
             return Reading(problem="wanted IP addresses")
         if one.is_unspecified or one.is_loopback or one.is_multicast:
             return Reading(problem=f"{one} is not the address of a server")
+        if slash and _is_network(one, int(length)):
+            return Reading(problem=f"{part} is a network and not the address of a server")
         stated: dict[str, Value] = {"address": str(one)}
         if slash:
             stated["prefix_length"] = int(length)
@@ -203,6 +205,14 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
     except ValueError:
         return None
     return found if not getattr(found, "scope_id", None) else None
+
+
+def _is_network(address: IPv4Address | IPv6Address, prefix_length: int) -> bool:
+    """True for the first and last address of an IPv4 network, which no server has where there are more than two."""
+    if address.version != 4 or prefix_length > 30:
+        return False
+    network = ip_network(f"{address}/{prefix_length}", strict=False)
+    return address in {network.network_address, network.broadcast_address}
 
 
 def mhz(text: str) -> Reading:

@@ -6,11 +6,14 @@ looked at: Python's zipfile never inflates an entry beyond the size stated there
 
 import io
 import re
+import resource
 import warnings
 import zipfile
-from collections.abc import Iterator
-from contextlib import suppress
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
+from pathlib import Path
 from typing import IO, Any
 from xml.parsers import expat
 
@@ -18,6 +21,7 @@ import openpyxl
 from openpyxl.cell.read_only import EMPTY_CELL
 from openpyxl.utils.cell import range_boundaries
 
+from controlplane.ledgers.headings import SEARCHED_ROWS
 from controlplane.ledgers.rows import Remark
 from controlplane.ledgers.sheets import MAX_CELLS, MAX_COLUMNS, MAX_ROWS, Sheet
 from controlplane.ledgers.values import plain
@@ -30,6 +34,10 @@ MAX_INFLATED_BYTES = 768 * 1024 * 1024
 MAX_STRINGS_BYTES = 128 * 1024 * 1024
 """openpyxl holds all shared strings at once."""
 MAX_MERGED_CELLS = 200_000
+MAX_MEMORY_BYTES = 3 * 1024**3
+"""What reading may take beside what the process has: a file of some hundred KB can hold a hundred million empty elements, which
+no limit of bytes or rows stops before openpyxl has made objects of them."""
+_CONTENTS = "[Content_Types].xml"
 
 _MERGED = re.compile(rb"""<(?:[A-Za-z0-9]+:)?mergeCell\s[^<>]*?\bref\s*=\s*["']([A-Z]{1,3}[0-9]{1,7}:[A-Z]{1,3}[0-9]{1,7})["']""")
 _CHUNK = 1024 * 1024
@@ -50,10 +58,27 @@ def read_xlsx(raw: bytes, file: str) -> tuple[tuple[Sheet, ...], tuple[Remark, .
         # openpyxl warns of charts, validations and styles that it leaves out; none of them is a value.
         warnings.simplefilter("ignore")
         try:
-            sheets = tuple(_sheets(raw, file, remarks))
+            with _memory_capped(MAX_MEMORY_BYTES):
+                sheets = tuple(_sheets(raw, file, remarks))
+        except MemoryError:
+            why = f"takes more than {MAX_MEMORY_BYTES // 1024**2} MiB of memory to read"
+            return (), (_critical(file, why, "split it, or save the ledger alone as CSV"),)
         except Exception as error:  # openpyxl raises whatever a broken part makes its code trip over
             return (), (_critical(file, f"cannot be read as XLSX: {type(error).__name__}: {error}", "save it again, or as CSV"),)
     return sheets, tuple(remarks)
+
+
+@contextmanager
+def _memory_capped(most_bytes: int) -> Iterator[None]:
+    """Within it the process gets so much more memory and then MemoryError, instead of the end that the kernel has for it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    has = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+    limits = [has + most_bytes, *(limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY)]
+    resource.setrlimit(resource.RLIMIT_AS, (min(limits), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def _dangerous(raw: bytes) -> str:
@@ -61,6 +86,8 @@ def _dangerous(raw: bytes) -> str:
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             entries = archive.infolist()
+            if _CONTENTS not in archive.namelist():
+                return "is an archive and no .xlsx workbook"
             if len(entries) > MAX_ENTRIES:
                 return f"holds {len(entries)} files, at most {MAX_ENTRIES} are looked at"
             inflated = sum(entry.file_size for entry in entries)
@@ -123,7 +150,7 @@ def _sheets(raw: bytes, file: str, remarks: list[Remark]) -> Iterator[Sheet]:
             cells_left -= sum(map(len, read.rows))
             if read.rows:
                 with zipfile.ZipFile(io.BytesIO(raw)) as archive, archive.open(streamed._worksheet_path) as part:
-                    _fill_merged(read, list(_merged_ranges(part)))
+                    _fill_merged(read, _merged_ranges(part), remarks)
                 yield read
     finally:
         book.close()
@@ -192,26 +219,28 @@ def _merged_ranges(part: IO[bytes]) -> Iterator[tuple[int, int, int, int]]:
         rest = text[max(end, len(text) - _OVERLAP) :]
 
 
-def _fill_merged(sheet: Sheet, ranges: list[tuple[int, int, int, int]]) -> None:
+def _fill_merged(sheet: Sheet, ranges: Iterable[tuple[int, int, int, int]], remarks: list[Remark]) -> None:
     """Give cells below the first of a merged range its text, and note those beside it, for headings of two levels."""
     places = {number: place for place, number in enumerate(sheet.numbers)}
     left = MAX_MERGED_CELLS
     for first_column, first_row, last_column, last_row in ranges:
+        left -= 1
         place = places.get(first_row)
-        if place is None or first_column > len(sheet.rows[place]):
-            continue
-        text = sheet.rows[place][first_column - 1]
-        for column in range(first_column, min(last_column, MAX_COLUMNS)):
-            sheet.across[place, column] = text
-        for number in range(first_row + 1, min(last_row, first_row + left) + 1):
-            below = places.get(number)
-            left -= 1
-            if below is not None:
+        if place is not None and first_column <= len(sheet.rows[place]):
+            text = sheet.rows[place][first_column - 1]
+            if place <= SEARCHED_ROWS:
+                for column in range(first_column, min(last_column, MAX_COLUMNS)):
+                    sheet.across[place, column] = text
+            end = bisect_right(sheet.numbers, last_row)
+            for below in range(place + 1, min(end, place + 1 + left)):
                 row = sheet.rows[below]
                 row.extend([""] * (first_column - len(row)))
                 row[first_column - 1] = text
                 sheet.merged[below, first_column - 1] = first_row
+            left -= max(end - place - 1, 0)
         if left <= 0:
+            why = f"has more than {MAX_MERGED_CELLS} merged cells, those after them are not followed"
+            remarks.append(_critical(f"{sheet.file}:{sheet.name}", why, "split the sheet, or take merged cells apart"))
             return
 
 

@@ -10,12 +10,14 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from controlplane.errors import KasumiError
 from controlplane.inventory import read
 from controlplane.ledgers import dates, sizes, values
+from controlplane.ledgers.ansible_inventory import read_ansible
 from controlplane.ledgers.generated import read_hosts
 from controlplane.ledgers.headings import Headings, shipped_headings
 from controlplane.ledgers.importing import prepare
-from controlplane.ledgers.mapping import LedgerMap
+from controlplane.ledgers.mapping import LedgerMap, read_map
 from controlplane.ledgers.os_names import os_name
 from controlplane.ledgers.reading import SourceKind, read_bytes
 from controlplane.ledgers.rows import Ledger
@@ -225,3 +227,54 @@ GROUPS = st.dictionaries(st.sampled_from(["hosts", "vars", "children", "x"]), IN
 @settings(max_examples=150, deadline=None)
 def test_yaml_inventories(document):
     sound(read_bytes(yaml.safe_dump(document).encode("utf-8", errors="replace"), "hosts.yml", SourceKind.AUTO, LedgerMap()))
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            ["hosts", "hosts.ini", "hosts.yml", "host_vars/h1.yml", "host_vars/h1/a.json", "group_vars/all.yml", "x/y"]
+        ),
+        st.one_of(
+            INI_LINES.map("\n".join),
+            st.dictionaries(st.sampled_from(["all", "h1", "memory", "vcpus"]), st.one_of(GROUPS, VARIABLES), max_size=3).map(
+                yaml.safe_dump
+            ),
+            TEXTS,
+        ),
+        max_size=4,
+    )
+)
+@settings(max_examples=150, deadline=None)
+def test_inventory_directories(files):
+    raw = {path: text.encode("utf-8", errors="replace") for path, text in files.items()}
+    sound(read_ansible(raw, "inventory", Headings()))
+
+
+@given(
+    st.sampled_from(
+        [("name", "vcpus", "memory", "disk", "cluster"), ("Name", "vCPUs", "Memory (MB)", "Disk (GB)", "Cluster", "Status")]
+    ),
+    st.lists(st.lists(TEXTS, min_size=4, max_size=6), max_size=4),
+    st.sampled_from([SourceKind.AUTO, SourceKind.NETBOX]),
+)
+@settings(max_examples=150, deadline=None)
+def test_netbox_exports(headings, rows, kind):
+    lines = [headings, *rows]
+    text = "".join(",".join('"' + cell.replace('"', '""') + '"' for cell in line) + "\n" for line in lines)
+    sound(read_bytes(text.encode("utf-8", errors="replace"), "netbox.csv", kind, LedgerMap()))
+
+
+@given(
+    st.one_of(st.dictionaries(st.sampled_from([*LedgerMap.model_fields, "x"]), VARIABLES, max_size=4).map(yaml.safe_dump), TEXTS)
+)
+@settings(max_examples=150, deadline=None)
+def test_a_map_is_read_or_refused(text):
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place, "map.yml")
+        file.write_bytes(text.encode("utf-8", errors="replace"))
+        try:
+            found = read_map(file)
+        except KasumiError as error:
+            assert "map.yml" in str(error)
+            return
+        sound(read_bytes("ホスト名,memory\nweb1,8\n".encode(), "a.csv", SourceKind.CSV, found))

@@ -2,11 +2,14 @@
 
 import io
 import re
+import resource
 import zipfile
+from pathlib import Path
 
 import openpyxl
 import pytest
 
+from controlplane.errors import KasumiError
 from controlplane.ledgers import delimited, sheets, xlsx
 from controlplane.ledgers.mapping import LedgerMap
 from controlplane.ledgers.reading import SourceKind, read_bytes, read_file
@@ -78,8 +81,12 @@ def test_entities_are_refused_before_any_parser_expands_them(workbook, part, enc
         (b"PK\x03\x04 and nothing else", "is not a sound archive"),
         (b"\xd0\xcf\x11\xe0" + b"\0" * 100, "is an old .xls file or has a password"),
         (b"", "wanted a row of headings"),
-        (b"\x00" * 1000, "wanted a row of headings"),
-        (bytes(range(256)) * 10, "wanted a row of headings"),
+        (b"\x00" * 1000, "is no text that is known: there are zeros in it"),
+        (bytes(range(256)) * 10, "is no text that is known: there are zeros in it"),
+        ("hostname,memory\nweb1,8GB\n".encode("utf-32"), "is no text that is known: there are zeros in it"),
+        ("hostname,memory\nweb1,8GB\n".encode("utf-16-le"), "is no text that is known: there are zeros in it"),
+        (b"%PDF-1.4\n" + bytes(range(128, 256)) * 100, "is a PDF and no ledger"),
+        (b"\xef\xbb\xbf\n<HTML><table>", "is HTML or XML and no ledger"),
     ],
 )
 def test_what_is_no_ledger_at_all(raw, said):
@@ -160,6 +167,94 @@ def test_a_cell_with_line_breaks_is_one_cell():
     ledger = read_bytes(b'hostname,ip\nweb1,"10.0.0.1\n10.0.0.2"\nweb2,10.0.0.3\n', "a.csv", SourceKind.CSV, LedgerMap())
     assert [(row.name, row.cell) for row in ledger.rows] == [("web1", "2:1"), ("web2", "4:1")]
     assert [len(row.values[0].value) for row in ledger.rows] == [2, 1]
+
+
+def test_a_line_with_more_fields_than_headings_is_not_read_as_another_server():
+    rows = "hostname,notes,memory (GB),vcpus\nweb1,rack 3, row 4,16,8\nweb2,fine,16,4,\nweb3,fine,16,4, ,x\n"
+    ledger = read_bytes(rows.encode(), "a.csv", SourceKind.CSV, LedgerMap())
+    assert {row.name: [value.value for value in row.values if value.field != "notes"] for row in ledger.rows} == {
+        "web2": [4, 16384]
+    }
+    assert critical(rows.encode(), "a.csv") == [
+        (
+            "a.csv:2:5: '8': 5 fields under 4 headings, so which belongs to which is not known; the row is not imported, "
+            "put values that hold the separator in quotes"
+        ),
+        (
+            "a.csv:4:6: 'x': 6 fields under 4 headings, so which belongs to which is not known; the row is not imported, "
+            "put values that hold the separator in quotes"
+        ),
+    ]
+
+
+def test_what_stands_under_no_heading_is_told():
+    ledger = read_bytes(b"hostname,,memory\nweb1,4,8GB\nweb2,-,8GB\n", "a.csv", SourceKind.CSV, LedgerMap())
+    assert [row.name for row in ledger.rows] == ["web1", "web2"]
+    assert [str(remark.finding()) for remark in ledger.remarks] == [
+        "a.csv:2:2: '4': stands under no heading, not read, give the column a heading"
+    ]
+    book = openpyxl.Workbook()
+    for row in (["hostname", "memory"], ["web01", "4GB"], ["web02", "4GB", None, "8GB", "see note"]):
+        book.active.append(row)
+    made = io.BytesIO()
+    book.save(made)
+    ledger = read_bytes(made.getvalue(), "a.xlsx", SourceKind.AUTO, LedgerMap())
+    assert [row.name for row in ledger.rows] == ["web01", "web02"]
+    assert [str(remark.finding()) for remark in ledger.remarks] == [
+        "a.xlsx:Sheet!E3: 'see note': stands under no heading, not read, and 1 more in its row, give the column a heading"
+    ]
+
+
+def test_merged_cells_without_end_cost_no_more_than_the_limit(workbook, monkeypatch):
+    monkeypatch.setattr(xlsx, "MAX_MERGED_CELLS", 1_000)
+    many = b'<mergeCell ref="A1:IV1"/>' * 2_000
+    found = critical(rewritten(workbook, SHEET, lambda text: text.replace(b"</mergeCells>", many + b"</mergeCells>")))
+    assert found == [
+        (
+            "ledger.xlsx:サーバ一覧: has more than 1000 merged cells, those after them are not followed, "
+            "split the sheet, or take merged cells apart"
+        )
+    ]
+    tall = rewritten(workbook, SHEET, lambda text: text.replace(b'ref="A5:A7"', b'ref="A5:A1048576"'))
+    assert critical(tall) == [], "rows that are not there cost nothing"
+
+
+def test_a_workbook_of_nothing_but_elements_ends_before_the_memory_does(workbook, monkeypatch):
+    monkeypatch.setattr(xlsx, "MAX_MEMORY_BYTES", 64 * 1024 * 1024)
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    bomb = rewritten(workbook, SHEET, lambda text: text.replace(b"<sheetData>", b"<x/>" * 8_000_000 + b"<sheetData>"))
+    assert len(bomb) < 100_000
+    assert critical(bomb) == ["ledger.xlsx: takes more than 64 MiB of memory to read, split it, or save the ledger alone as CSV"]
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
+
+
+def test_an_archive_that_is_no_workbook_and_a_table_without_servers():
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("content.xml", "<x/>")
+    assert critical(made.getvalue()) == [
+        "ledger.xlsx: is an archive and no .xlsx workbook, save the ledger alone as .xlsx or as CSV"
+    ]
+    ledger = read_bytes(b"hostname,memory\n", "a.csv", SourceKind.CSV, LedgerMap())
+    assert [str(remark.finding()) for remark in ledger.remarks] == [
+        "a.csv: has headings and no server below them, export it again if it should have"
+    ]
+
+
+def test_a_title_is_no_upper_row_of_headings():
+    book = openpyxl.Workbook()
+    for row in (["一覧", None, "取扱注意"], [], ["ホスト名", "メモリ", "謎"], ["web01", "8GB", "x"]):
+        book.active.append(row)
+    made = io.BytesIO()
+    book.save(made)
+    ledger = read_bytes(made.getvalue(), "a.xlsx", SourceKind.AUTO, LedgerMap())
+    assert [remark.text for remark in ledger.remarks] == ["謎"]
+
+
+def test_a_device_without_end_is_read_up_to_the_limit(monkeypatch):
+    monkeypatch.setattr("controlplane.ledgers.reading.MAX_FILE_BYTES", 100_000)
+    with pytest.raises(KasumiError, match="/dev/zero: has more than 100000 bytes, which is all that is read; split it"):
+        read_file(Path("/dev/zero"), SourceKind.AUTO, LedgerMap())
 
 
 def test_long_and_controlling_texts_reach_no_terminal():

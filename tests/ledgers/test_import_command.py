@@ -1,5 +1,6 @@
 """`kasumi inventory import` end to end: files as ministries have them, the inventory afterwards, and what is said."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -108,6 +109,17 @@ def test_what_a_person_edits_stays_and_what_left_the_ledger_is_kept_and_told(imp
     )
 
 
+def test_evidence_names_the_very_file_that_was_read(import_, monkeypatch):
+    raw = b"hostname,memory,disk,vcpus\nweb1,8GB,40GB,2\n"
+    Path("ledger.csv").write_bytes(raw)
+    monkeypatch.setattr(
+        "controlplane.cli.inventory_import._confirm", lambda *_: Path("ledger.csv").write_text("changed meanwhile")
+    )
+    assert import_("ledger.csv", "--system", "ledger").returncode == 0
+    (recorded,) = _evidence()
+    assert recorded.detail["sha256"] == hashlib.sha256(raw).hexdigest()
+
+
 def test_rows_that_only_moved_are_no_change(import_):
     Path("ledger.csv").write_text(JAPANESE, encoding="utf-8")
     import_("ledger.csv")
@@ -176,6 +188,10 @@ def test_mistakes_in_a_map_are_named_with_their_place(import_):
     assert "map.yml:1:11: headings: no field 'memori'" in done.stderr
     assert "map.yml:2:17: units.memory: wanted one of B, KB," in done.stderr
     assert "map.yml:3:1: idz: unknown key, did you mean ids?" in done.stderr
+    Path("map.yml").write_text("headings: {memory: [Ｓｉｚｅ], disk: [size]}\n", encoding="utf-8")
+    done = import_("ledger.csv", "--map", "map.yml")
+    assert done.returncode == 1
+    assert "map.yml:1:11: headings: 'size' is a heading of memory and of disk" in done.stderr
 
 
 @pytest.mark.parametrize(

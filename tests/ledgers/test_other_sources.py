@@ -102,6 +102,29 @@ def test_an_ansible_inventory(text, name):
         assert any(remark.startswith("hosts.yml:14:17: '{{ big_disk }}'") for remark in remarks), remarks
 
 
+def test_lines_of_an_ini_inventory_that_say_less_or_more_than_a_name():
+    text = "web[01:02]:2222 vcpus=4\n10.0.20.9\n[a:children]\nb\n[broken\nc01 vcpus=2\n[d]\nd01\n"
+    found, remarks = rows(text, "hosts.ini")
+    assert list(found) == ["web01", "web02", "10.0.20.9", "d01"], "a port is no part of the name"
+    assert found["10.0.20.9"]["addresses"] == [{"address": "10.0.20.9"}]
+    assert remarks == [
+        "hosts.ini:5:1: '[broken': is no line of an inventory, not imported, correct the line",
+        "hosts.ini:6:1: 'c01 vcpus=2': is no line of an inventory, not imported, correct the line",
+    ], "what stands below a heading that cannot be read may be anything"
+
+
+def test_a_folder_with_other_files_in_it_does_not_flood(import_, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "book.xlsx").write_bytes(b"PK\x03\x04" + bytes(range(256)) * 100)
+    (folder / "notes").write_text("some words\n" * 500)
+    done = import_("folder")
+    assert done.returncode == 3
+    assert "critical: folder:book.xlsx: is no text, not read, take it out of the inventory" in done.stdout
+    assert "critical: … and 497 more like it; -o json lists all" in done.stdout
+    assert len(done.stdout.splitlines()) == 5
+
+
 def test_an_inventory_directory_with_variables_in_files_of_their_own(import_, tmp_path):
     old = tmp_path / "old-ansible"
     for file, text in {

@@ -62,3 +62,13 @@ def test_an_amount_that_is_absurd_in_the_unit_of_its_column_is_told_and_not_take
 )
 def test_a_cell_with_its_own_unit_is_believed(read, text, unit, value):
     assert read(text, unit).value == value
+
+
+@pytest.mark.parametrize("text", ["10.0.20.0/24", "10.0.20.255/24", "10.0.20.5 10.0.20.64/26"])
+def test_a_network_is_the_address_of_no_server(text):
+    assert "is a network and not the address of a server" in values.addresses(text).problem
+
+
+@pytest.mark.parametrize("text", ["10.0.20.0/31", "10.0.20.0/32", "10.0.20.1/24", "10.0.20.0", "2001:db8::/64"])
+def test_an_address_with_its_length_is_read(text):
+    assert values.addresses(text).value

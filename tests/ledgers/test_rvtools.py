@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from controlplane.assessment.readiness import readiness_of
@@ -80,6 +81,27 @@ def test_missing_sheets_are_told_once(tmp_path):
     guests, ledger = read(tmp_path, without=("vSnapshot", "vUSB"))
     assert "snapshots" not in guests["WEB-01"]
     assert any("has no sheet vSnapshot, vUSB, so what they would say is not known" in remark.why for remark in ledger.remarks)
+
+
+def test_a_custom_attribute_with_the_heading_of_a_column_is_never_taken_for_it(tmp_path):
+    write_export(tmp_path / "export.xlsx", custom=("OS", "Host"))
+    book = openpyxl.load_workbook(tmp_path / "export.xlsx")
+    sheet = book["vInfo"]
+    headings = [cell.value for cell in sheet[1]]
+    for number in range(2, sheet.max_row + 1):
+        sheet.cell(number, headings.index("OS") + 1, "Solaris 10")
+        sheet.cell(number, headings.index("Host") + 1, "rack 7" if number == 2 else "esx01.mof.example")
+    book.save(tmp_path / "export.xlsx")
+    ledger = read_file(tmp_path / "export.xlsx", SourceKind.AUTO, LedgerMap())
+    web, database, _ = ({value.field: value.value for value in row.values} for row in ledger.rows)
+    assert (web["os.id"], database["os.id"]) == ("windows", "rhel"), "the program's own heading goes first"
+    assert "host" not in web["hypervisor"]
+    assert database["hypervisor"]["host"] == "esx01.mof.example"
+    findings = [str(remark.finding()) for remark in ledger.remarks if remark.severity is Severity.WARNING]
+    assert (
+        "export.xlsx:vInfo!AF2: 'esx01.mof.example': stands under the same heading as 'rack 7' of vInfo!AC2, neither is read"
+        in findings
+    )
 
 
 def test_import_into_an_inventory(import_, kasumi):
