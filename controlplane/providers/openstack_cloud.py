@@ -13,17 +13,14 @@ from typing import Any
 
 import openstack
 from keystoneauth1 import exceptions as auth_errors
-from keystoneauth1.session import Session
 from openstack import exceptions as sdk_errors
 from requests import Response
-from requests.adapters import HTTPAdapter
-from urllib3.util.retry import Retry
 
-from controlplane import __version__
 from controlplane.errors import KasumiError, RefusedError, UnreachableError
 from controlplane.model.cloud import CloudPool
 from controlplane.model.observed import ApiUse
 from controlplane.providers.openstack_faults import ApiError, error_of
+from controlplane.providers.openstack_login import connect, problem_of_files
 
 Json = dict[str, Any]
 
@@ -31,14 +28,9 @@ _NOVA_LEAST, _NOVA_MOST = (2, 52), (2, 96)
 """Tags given with the creation came with 2.52 (Pike, 2017); beyond 2.96 nothing was tried."""
 _FIXED = {"placement": "1.29", "block_storage": "3.42"}
 """Cinder lengthens a volume in use since 3.42 (Pike)."""
-_MOST_WAIT_SECONDS = 30
-_TIMES_ASKED = 6
-_TIMEOUT_SECONDS = 60.0
-"""For one answer, where clouds.yaml has no `api_timeout`."""
 _AWAY = frozenset({502, 503, 504})
 _AGAIN_SECONDS = (0.5, 2.0)
 """A service that was restarted, or that found Keystone restarted, says so to its first caller."""
-_LINES = 16
 _PAGE = 1000
 """What Nova gives at most by default; a service with a lower limit of its own says where the next page is."""
 
@@ -158,21 +150,43 @@ class Cloud:
                 f"{what} on {self.pool.uri}: cloud {self.pool.cloud} refuses our credentials ({_first_line(error)}); "
                 "see that they are right in clouds.yaml or secure.yaml and not expired"
             ) from None
-        except (sdk_errors.ConfigException, auth_errors.MissingRequiredOptions, auth_errors.NoMatchingPlugin) as error:
+        except (auth_errors.CatalogException, sdk_errors.ServiceDisabledException) as error:
             raise KasumiError(
-                f"{what} on {self.pool.uri}: {_first_line(error)}; describe cloud {self.pool.cloud} in clouds.yaml, in this "
-                "folder, ~/.config/openstack, /etc/openstack or where OS_CLIENT_CONFIG_FILE says"
+                f"{what} on {self.pool.uri}: {_first_line(error).rstrip('.')}; Keystone does not tell where a service is; see auth_url, "
+                f"region_name and interface of cloud {self.pool.cloud} in clouds.yaml"
+            ) from None
+        except (sdk_errors.ConfigException, auth_errors.AuthPluginException) as error:
+            raise KasumiError(
+                f"{what} on {self.pool.uri}: {problem_of_files(self.pool.cloud) or _first_line(error)}; describe cloud {self.pool.cloud} "
+                "in clouds.yaml and secure.yaml, in this folder, ~/.config/openstack, /etc/openstack or where OS_CLIENT_CONFIG_FILE and "
+                "OS_CLIENT_SECURE_FILE say"
             ) from None
         except auth_errors.HttpError as error:
             if error.http_status >= 500:
                 raise UnreachableError(f"{what} on {self.pool.uri}: {_first_line(error)}; run again later") from None
+            if "Application Credential" in str(error):
+                raise RefusedError(
+                    f"{what} on {self.pool.uri}: {_first_line(error)}; it was deleted, or is another cloud's: make one and put it into "
+                    f"clouds.yaml and secure.yaml for cloud {self.pool.cloud}"
+                ) from None
             raise KasumiError(
                 f"{what} on {self.pool.uri}: {_first_line(error)}; see that auth_url of cloud {self.pool.cloud} is Keystone's"
+            ) from None
+        except auth_errors.InvalidResponse as error:
+            raise KasumiError(
+                f"{what} on {self.pool.uri}: {_first_line(error).rstrip('.')}; something else than Keystone answered; see auth_url of cloud "
+                f"{self.pool.cloud} in clouds.yaml"
             ) from None
         except (auth_errors.ClientException, sdk_errors.SDKException) as error:
             raise UnreachableError(
                 f"{what} on {self.pool.uri}: no answer ({_first_line(error)}); see that the service runs and can be reached, then "
                 "run again: what was done is found again"
+            ) from None
+        except OSError as error:  # of files that clouds.yaml names
+            if error.filename is not None:
+                raise
+            raise KasumiError(
+                f"{what} on {self.pool.uri}: {_first_line(error)}; see cacert, cert and key of cloud {self.pool.cloud} in clouds.yaml"
             ) from None
 
     def _limits(self, error: ApiError) -> Json:
@@ -187,7 +201,7 @@ class Cloud:
     def _open(self) -> "openstack.connection.Connection":
         with self._opening:
             if self._connection is None:
-                self._connection = _connect(self.pool)
+                self._connection = connect(self.pool)
             return self._connection
 
     def _spoken(self, service: str) -> Mapping[str, str]:
@@ -241,32 +255,6 @@ class Cloud:
         except ValueError:  # somebody between us and the service answers in its place
             raise ApiError(service, method, path, response) from None
         return found
-
-
-def _connect(pool: CloudPool) -> "openstack.connection.Connection":
-    options: dict[str, Any] = {"project_name": pool.project} if pool.project else {}
-    return openstack.connect(
-        cloud=pool.cloud, app_name="kasumi", app_version=__version__, session_constructor=patient_session, **options
-    )
-
-
-class _Patience(Retry):
-    """Waits as long as an answer of 429 asks for, within reason; nothing else is done twice."""
-
-    RETRY_AFTER_STATUS_CODES = frozenset({429})
-
-
-def patient_session(**options: Any) -> Session:
-    """keystoneauth's session over lines that wait when the cloud limits our rate."""
-    options["timeout"] = options.get("timeout") or _TIMEOUT_SECONDS
-    session = Session(**options)
-    patience = _Patience(
-        total=_TIMES_ASKED, connect=0, read=0, other=0, allowed_methods=None, status_forcelist=(), raise_on_status=False,
-        retry_after_max=_MOST_WAIT_SECONDS,
-    )  # fmt: skip
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(pool_connections=_LINES, pool_maxsize=_LINES, max_retries=patience))
-    return session
 
 
 def _first_line(error: Exception) -> str:
