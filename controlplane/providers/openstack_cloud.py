@@ -5,6 +5,7 @@ off is not, as it may have been carried out; who made it looks before making it 
 run is renewed below us (keystoneauth asks once more with a new one).
 """
 
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -31,6 +32,7 @@ _FIXED = {"placement": "1.29", "block_storage": "3.42"}
 _AWAY = frozenset({502, 503, 504})
 _AGAIN_SECONDS = (0.5, 2.0)
 """A service that was restarted, or that found Keystone restarted, says so to its first caller."""
+_SYSTEMS_WORD = re.compile(r"(?:\[Errno -?\d+\]|\[SSL: \w+\])(?P<why>[^\"'()]+)")
 _PAGE = 1000
 """What Nova gives at most by default; a service with a lower limit of its own says where the next page is."""
 
@@ -211,8 +213,11 @@ class Cloud:
         if service != "compute":
             return {}
         if not self._nova:
-            data = self._open().compute.get_endpoint_data()
+            nova = self._open().compute
+            data = nova.get_endpoint_data()
             newest = data.max_microversion if data is not None else None
+            if newest is None:
+                self._see_answering(nova)
             if newest is None or tuple(newest) < _NOVA_LEAST:
                 text = ".".join(map(str, newest or ("none",)))
                 raise RefusedError(
@@ -221,6 +226,12 @@ class Cloud:
                 )
             self._nova = ".".join(map(str, min(tuple(newest), _NOVA_MOST)))
         return {"microversion": self._nova}
+
+    def _see_answering(self, nova: Any) -> None:
+        """A Nova that does not run tells no microversion either. Raises ApiError, keystoneauth's errors."""
+        response: Response = nova.request("/limits", "GET", raise_exc=False)
+        if response.status_code in _AWAY:
+            raise ApiError("compute", "GET", "/limits", response)
 
     @property
     def nova_microversion(self) -> str:
@@ -258,4 +269,8 @@ class Cloud:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    """What is said, without the layers that a broken line is told through: the address and the system's own word are enough."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    said, inner, _ = line.partition(": HTTP")
+    why = _SYSTEMS_WORD.search(line)
+    return f"{said}: {why['why'].strip()}" if inner and why is not None else line

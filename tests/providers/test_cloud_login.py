@@ -1,6 +1,10 @@
 """A way in that cannot be: each mistake in clouds.yaml and secure.yaml is named with its place, and no secret of it is told."""
 
+from types import SimpleNamespace
+
 import pytest
+from keystoneauth1.exceptions import ConnectFailure
+from requests import Response
 
 from controlplane.errors import ExitCode, KasumiError
 from controlplane.model.cloud import cloud_pool
@@ -92,3 +96,30 @@ def test_an_address_without_its_scheme(tmp_path, monkeypatch):
 def test_a_service_that_does_not_run_is_not_reached(tmp_path, monkeypatch):
     error = refused(tmp_path, monkeypatch, _ENTRY + _AUTH.format(url="http://127.0.0.1:1/v3", secret=SECRET))
     assert error.exit_code == ExitCode.UNREACHABLE
+    address = "http://127.0.0.1:1/v3/auth/tokens"
+    assert f"no answer (Unable to establish connection to {address}: Connection refused); see that the service runs" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "said"),
+    [
+        (ConnectFailure("Connection refused"), ExitCode.UNREACHABLE, "no answer (Connection refused)"),
+        (503, ExitCode.UNREACHABLE, "the service is there but does not work"),
+        (200, ExitCode.REFUSED, "it is older than Pike"),
+    ],
+)
+def test_a_nova_that_does_not_run_is_not_called_old(answer, code, said):
+    def request(*_, **__):
+        if isinstance(answer, Exception):
+            raise answer
+        response = Response()
+        response.status_code = answer
+        return response
+
+    nova = SimpleNamespace(get_endpoint_data=lambda: SimpleNamespace(max_microversion=None), request=request)
+    cloud = Cloud(cloud_pool("openstack://west"))
+    cloud._connection = SimpleNamespace(compute=nova)
+    with pytest.raises(KasumiError) as caught, cloud.errors("host one"):
+        cloud.get("compute", "/limits")
+    assert caught.value.exit_code == code
+    assert said in str(caught.value)
