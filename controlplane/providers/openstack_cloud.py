@@ -5,6 +5,7 @@ off is not, as it may have been carried out; who made it looks before making it 
 run is renewed below us (keystoneauth asks once more with a new one).
 """
 
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -13,17 +14,14 @@ from typing import Any
 
 import openstack
 from keystoneauth1 import exceptions as auth_errors
-from keystoneauth1.session import Session
 from openstack import exceptions as sdk_errors
 from requests import Response
-from requests.adapters import HTTPAdapter
-from urllib3.util.retry import Retry
 
-from controlplane import __version__
 from controlplane.errors import KasumiError, RefusedError, UnreachableError
 from controlplane.model.cloud import CloudPool
 from controlplane.model.observed import ApiUse
 from controlplane.providers.openstack_faults import ApiError, error_of
+from controlplane.providers.openstack_login import connect, problem_of_files
 
 Json = dict[str, Any]
 
@@ -31,14 +29,10 @@ _NOVA_LEAST, _NOVA_MOST = (2, 52), (2, 96)
 """Tags given with the creation came with 2.52 (Pike, 2017); beyond 2.96 nothing was tried."""
 _FIXED = {"placement": "1.29", "block_storage": "3.42"}
 """Cinder lengthens a volume in use since 3.42 (Pike)."""
-_MOST_WAIT_SECONDS = 30
-_TIMES_ASKED = 6
-_TIMEOUT_SECONDS = 60.0
-"""For one answer, where clouds.yaml has no `api_timeout`."""
 _AWAY = frozenset({502, 503, 504})
 _AGAIN_SECONDS = (0.5, 2.0)
 """A service that was restarted, or that found Keystone restarted, says so to its first caller."""
-_LINES = 16
+_SYSTEMS_WORD = re.compile(r"(?:\[Errno -?\d+\]|\[SSL: \w+\])(?P<why>[^\"'()]+)")
 _PAGE = 1000
 """What Nova gives at most by default; a service with a lower limit of its own says where the next page is."""
 
@@ -158,21 +152,43 @@ class Cloud:
                 f"{what} on {self.pool.uri}: cloud {self.pool.cloud} refuses our credentials ({_first_line(error)}); "
                 "see that they are right in clouds.yaml or secure.yaml and not expired"
             ) from None
-        except (sdk_errors.ConfigException, auth_errors.MissingRequiredOptions, auth_errors.NoMatchingPlugin) as error:
+        except (auth_errors.CatalogException, sdk_errors.ServiceDisabledException) as error:
             raise KasumiError(
-                f"{what} on {self.pool.uri}: {_first_line(error)}; describe cloud {self.pool.cloud} in clouds.yaml, in this "
-                "folder, ~/.config/openstack, /etc/openstack or where OS_CLIENT_CONFIG_FILE says"
+                f"{what} on {self.pool.uri}: {_first_line(error).rstrip('.')}; Keystone does not tell where a service is; see auth_url, "
+                f"region_name and interface of cloud {self.pool.cloud} in clouds.yaml"
+            ) from None
+        except (sdk_errors.ConfigException, auth_errors.AuthPluginException) as error:
+            raise KasumiError(
+                f"{what} on {self.pool.uri}: {problem_of_files(self.pool.cloud) or _first_line(error)}; describe cloud {self.pool.cloud} "
+                "in clouds.yaml and secure.yaml, in this folder, ~/.config/openstack, /etc/openstack or where OS_CLIENT_CONFIG_FILE and "
+                "OS_CLIENT_SECURE_FILE say"
             ) from None
         except auth_errors.HttpError as error:
             if error.http_status >= 500:
                 raise UnreachableError(f"{what} on {self.pool.uri}: {_first_line(error)}; run again later") from None
+            if "Application Credential" in str(error):
+                raise RefusedError(
+                    f"{what} on {self.pool.uri}: {_first_line(error)}; it was deleted, or is another cloud's: make one and put it into "
+                    f"clouds.yaml and secure.yaml for cloud {self.pool.cloud}"
+                ) from None
             raise KasumiError(
                 f"{what} on {self.pool.uri}: {_first_line(error)}; see that auth_url of cloud {self.pool.cloud} is Keystone's"
+            ) from None
+        except auth_errors.InvalidResponse as error:
+            raise KasumiError(
+                f"{what} on {self.pool.uri}: {_first_line(error).rstrip('.')}; something else than Keystone answered; see auth_url of cloud "
+                f"{self.pool.cloud} in clouds.yaml"
             ) from None
         except (auth_errors.ClientException, sdk_errors.SDKException) as error:
             raise UnreachableError(
                 f"{what} on {self.pool.uri}: no answer ({_first_line(error)}); see that the service runs and can be reached, then "
                 "run again: what was done is found again"
+            ) from None
+        except OSError as error:  # of files that clouds.yaml names
+            if error.filename is not None:
+                raise
+            raise KasumiError(
+                f"{what} on {self.pool.uri}: {_first_line(error)}; see cacert, cert and key of cloud {self.pool.cloud} in clouds.yaml"
             ) from None
 
     def _limits(self, error: ApiError) -> Json:
@@ -187,7 +203,7 @@ class Cloud:
     def _open(self) -> "openstack.connection.Connection":
         with self._opening:
             if self._connection is None:
-                self._connection = _connect(self.pool)
+                self._connection = connect(self.pool)
             return self._connection
 
     def _spoken(self, service: str) -> Mapping[str, str]:
@@ -197,8 +213,11 @@ class Cloud:
         if service != "compute":
             return {}
         if not self._nova:
-            data = self._open().compute.get_endpoint_data()
+            nova = self._open().compute
+            data = nova.get_endpoint_data()
             newest = data.max_microversion if data is not None else None
+            if newest is None:
+                self._see_answering(nova)
             if newest is None or tuple(newest) < _NOVA_LEAST:
                 text = ".".join(map(str, newest or ("none",)))
                 raise RefusedError(
@@ -207,6 +226,12 @@ class Cloud:
                 )
             self._nova = ".".join(map(str, min(tuple(newest), _NOVA_MOST)))
         return {"microversion": self._nova}
+
+    def _see_answering(self, nova: Any) -> None:
+        """A Nova that does not run tells no microversion either. Raises ApiError, keystoneauth's errors."""
+        response: Response = nova.request("/limits", "GET", raise_exc=False)
+        if response.status_code in _AWAY:
+            raise ApiError("compute", "GET", "/limits", response)
 
     @property
     def nova_microversion(self) -> str:
@@ -243,31 +268,9 @@ class Cloud:
         return found
 
 
-def _connect(pool: CloudPool) -> "openstack.connection.Connection":
-    options: dict[str, Any] = {"project_name": pool.project} if pool.project else {}
-    return openstack.connect(
-        cloud=pool.cloud, app_name="kasumi", app_version=__version__, session_constructor=patient_session, **options
-    )
-
-
-class _Patience(Retry):
-    """Waits as long as an answer of 429 asks for, within reason; nothing else is done twice."""
-
-    RETRY_AFTER_STATUS_CODES = frozenset({429})
-
-
-def patient_session(**options: Any) -> Session:
-    """keystoneauth's session over lines that wait when the cloud limits our rate."""
-    options["timeout"] = options.get("timeout") or _TIMEOUT_SECONDS
-    session = Session(**options)
-    patience = _Patience(
-        total=_TIMES_ASKED, connect=0, read=0, other=0, allowed_methods=None, status_forcelist=(), raise_on_status=False,
-        retry_after_max=_MOST_WAIT_SECONDS,
-    )  # fmt: skip
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(pool_connections=_LINES, pool_maxsize=_LINES, max_retries=patience))
-    return session
-
-
 def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    """What is said, without the layers that a broken line is told through: the address and the system's own word are enough."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    said, inner, _ = line.partition(": HTTP")
+    why = _SYSTEMS_WORD.search(line)
+    return f"{said}: {why['why'].strip()}" if inner and why is not None else line

@@ -12,9 +12,10 @@ from keystoneauth1.noauth import NoAuth
 
 from controlplane.errors import KasumiError, RefusedError, UnreachableError
 from controlplane.model.cloud import cloud_pool
-from controlplane.providers.openstack_cloud import Cloud, patient_session
+from controlplane.providers.openstack_cloud import Cloud
 from controlplane.providers.openstack_copy import copy_file, ensure_copy, ensure_file, unbooted_copy
 from controlplane.providers.openstack_image import CHUNK_BYTES
+from controlplane.providers.openstack_login import patient_session
 from controlplane.providers.openstack_volume import refuse_other_content
 from controlplane.providers.protocol import MachineRef
 

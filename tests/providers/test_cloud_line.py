@@ -8,7 +8,7 @@ import pytest
 from keystoneauth1.exceptions import ServiceUnavailable
 from keystoneauth1.noauth import NoAuth
 
-from controlplane.providers.openstack_cloud import patient_session
+from controlplane.providers.openstack_login import patient_session
 
 
 class Limiting(BaseHTTPRequestHandler):
