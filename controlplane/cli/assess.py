@@ -1,5 +1,6 @@
 """`kasumi assess`: what is true, how large, how ready, on whom it depends, what becomes of it; for every server."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -14,7 +15,7 @@ from controlplane.cli.session import Session
 from controlplane.errors import ExitCode, KasumiError
 from controlplane.execution.assessing import make_assessment
 from controlplane.model.assessment import AssessedMinistry, Assessment, SizingPolicy
-from controlplane.model.document import assessment_to_json, digest
+from controlplane.model.document import assessment_schema, assessment_to_json, digest
 from controlplane.model.resources import Resources
 
 _DEFAULT = SizingPolicy()
@@ -57,6 +58,7 @@ def assess(
     rules: OptionalPath = typer.Option(
         None, "--rules", metavar="DIR", help="Directory with further rules and tables.", file_okay=False
     ),
+    schema: bool = typer.Option(False, "--schema", help="Print the JSON Schema of the document, and do nothing else."),
     home: OptionalPath = HOME_OPTION,
     inventory: OptionalPath = INVENTORY_OPTION,
 ) -> int:
@@ -64,6 +66,9 @@ def assess(
 
     The assessment is kept, so that `kasumi report` and `kasumi dependencies` find it.
     """
+    if schema:
+        typer.echo(json.dumps(assessment_schema(), ensure_ascii=False, indent=1))
+        return ExitCode.DONE
     session = Session(home=home, inventory=inventory)
     start, end = _hours(window)
     policy = SizingPolicy(

@@ -11,7 +11,7 @@ from controlplane.cli.confirming import go_on
 from controlplane.cli.options import HOME_OPTION, INVENTORY_OPTION, OptionalPath
 from controlplane.cli.output import FORMAT_OPTION, Format, emit, emit_document, say
 from controlplane.cli.session import Session
-from controlplane.errors import ExitCode
+from controlplane.errors import ExitCode, KasumiError
 from controlplane.ledgers.importing import Import, prepare
 from controlplane.ledgers.mapping import LedgerMap, read_map
 from controlplane.ledgers.reading import SourceKind, read_file
@@ -64,6 +64,8 @@ def import_(
 
 
 def _ledger(session: Session, file: str, kind: SourceKind, mapping: LedgerMap) -> Ledger:
+    if not file:
+        raise KasumiError("import: FILE is empty; name a ledger", ExitCode.USAGE)  # it would mean this very folder
     if kind is SourceKind.OPENSTACK or (kind is SourceKind.AUTO and file.startswith(f"{SCHEME}://")):
         from controlplane.ledgers.openstack_project import read_openstack  # noqa: PLC0415  # nor a cloud's
 

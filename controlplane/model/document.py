@@ -86,6 +86,15 @@ def assessment_from_json(text: str, where: str) -> Assessment:
     return _from_json(text, where, _ASSESSMENT, ASSESSMENT_SCHEMA_VERSION, words)
 
 
+def assessment_schema() -> dict[str, Any]:
+    """The JSON Schema of an assessment's file, made of the types that read it, so that it says nothing else than they do."""
+    schema = _ASSESSMENT.json_schema()
+    digest_of_rest = {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "SHA-256 of the rest in canonical form."}
+    schema["properties"] |= {"digest": digest_of_rest, "schema_version": {"const": ASSESSMENT_SCHEMA_VERSION}}
+    schema["required"] = sorted({*schema["required"], "digest", "schema_version"})
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "additionalProperties": False}
+
+
 class _Words(NamedTuple):
     """How errors name a kind of document, how it is made, and made anew."""
 

@@ -199,6 +199,7 @@ def test_mistakes_in_a_map_are_named_with_their_place(import_):
     [
         (("ledger.csv", "--ministry", "mot"), 64, "no ministry 'mot' in the inventory; did you mean mof?"),
         (("ledger.csv", "--ministry", "mof", "--system", "lodger"), 64, "has no system 'lodger'; did you mean ledger?"),
+        (("", "--ministry", "mof"), 64, "import: FILE is empty; name a ledger"),
         (("missing.csv", "--ministry", "mof"), 1, "missing.csv: cannot be read: No such file or directory"),
     ],
 )
