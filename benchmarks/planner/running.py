@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.planner import fleet, packing_made, roadef, roadef_check, vbp
 from benchmarks.planner.roadef_made import made_problem
 from benchmarks.planner.tokens import InstanceError
@@ -90,6 +92,9 @@ def _reassign(file: Path, budget_seconds: float, seed: int) -> Line:
     beside = roadef.assignment_beside(file)
     problem = roadef.read_problem(file, beside)
     bound = cost_bound(problem).total
+    first = problem.initial.tolist()
+    if len(set(zip(problem.group.tolist(), first, strict=True))) < len(first):
+        _refuse_first(file, beside, first)
     reassign(made_problem(hosts=3, items=6), rounds=1)
     began = time.perf_counter()
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -98,6 +103,8 @@ def _reassign(file: Path, budget_seconds: float, seed: int) -> Line:
     seconds = time.perf_counter() - began
     peak_mib = _peak_mib()
     verdict = roadef_check.check(file, beside, best.hosts.tolist())
+    if verdict.violations:
+        _refuse_first(file, beside, first)
     _refuse(file, verdict.violations)
     if verdict.cost != best.cost:
         raise InstanceError(f"{file}: the search reckons cost {best.cost}, the checker {verdict.cost}; one of them is wrong")
@@ -129,6 +136,9 @@ def _consolidate(file: Path, budget_seconds: float, seed: int) -> Line:
     began = time.perf_counter()
     found = consolidate(read.sizes, read.capacities, read.where, work=Work(budget=budget_seconds, seed=seed))
     seconds = time.perf_counter() - began
+    stands = np.zeros_like(read.capacities)
+    np.add.at(stands, read.where, read.sizes)
+    over = (stands > read.capacities).any(axis=1).tolist()
     used = [[0] * len(read.dimensions) for _ in read.hosts]
     for machine, host in enumerate(found.hosts.tolist()):
         for dimension, amount in enumerate(read.sizes[machine].tolist()):
@@ -143,7 +153,17 @@ def _consolidate(file: Path, budget_seconds: float, seed: int) -> Line:
         ),
     )
     note = f"{found.hosts_before} hosts before; {found.migrations} migrations, {found.necessary} necessary"
+    overfull = [name for name, host in zip(read.hosts, over, strict=True) if host]
+    if overfull:
+        note += f"; {len(overfull)} hold more than they have as they stand, first {overfull[0]}"
     return _line(file, len(read.sizes), len(read.dimensions), found.hosts_used, found.bound, seconds, note)
+
+
+def _refuse_first(file: Path, beside: Path, first: list[int]) -> None:
+    """The challenge's first assignments keep every rule; one that does not has, as a rule, no answer near it."""
+    broken = roadef_check.check(file, beside, first).violations
+    if broken:
+        raise InstanceError(f"{beside}: wanted a first assignment that keeps every rule, found {'; '.join(broken[:3])}")
 
 
 def _refuse(file: Path, faults: tuple[str, ...]) -> None:

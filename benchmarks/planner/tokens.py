@@ -2,14 +2,19 @@
 
 import re
 import warnings
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from controlplane.planning.reassign.problem import Integers
 
-_NUMBER = re.compile(r"[+-]?\d+")
+_NUMBER = re.compile(r"[+-]?[0-9]+")
+_WORD = re.compile(r"[^ \t\n\r\v\f]+")
+"""What stands between blanks as the reader of numbers knows them."""
+_DIGITS_OF_MOST = 19
 _MOST = 2**63 - 1
+_SHOWN = 40
 
 
 class InstanceError(Exception):
@@ -27,7 +32,8 @@ class Tokens:
         except OSError as error:
             raise InstanceError(f"{file}: {error.strerror or error}; name a file that can be read") from None
         except UnicodeDecodeError as error:
-            raise InstanceError(f"{file}: wanted numbers, found byte {error.object[error.start]:#x} at {error.start}") from None
+            line = error.object.count(b"\n", 0, error.start) + 1
+            raise InstanceError(f"{file}:{line}: {_not_ascii(error.object, error.start)}") from None
         self._values = self._numbers()
 
     def _numbers(self) -> Integers:
@@ -38,7 +44,7 @@ class Tokens:
             try:
                 return np.fromstring(self._text, dtype=np.int64, sep=" ")
             except (ValueError, DeprecationWarning):
-                raise InstanceError(self._complaint(self._text.split())) from None
+                raise InstanceError(self._complaint()) from None
 
     def take(self, what: str, *, least: int = 0, most: int = _MOST) -> int:
         """The next number."""
@@ -54,7 +60,7 @@ class Tokens:
         if len(wrong):
             at = self._next + int(wrong[0])
             limits = f"at least {least}" if most == _MOST else f"from {least} to {most}"
-            raise InstanceError(f"{self.file}:{self._line(at)}: {what}: wanted {limits}, found {self._values[at]}")
+            raise InstanceError(f"{self.file}:{self._line(at)}: {what}: wanted {limits}, found {self._word(at)}")
         self._next += count
         return values
 
@@ -69,11 +75,30 @@ class Tokens:
 
     def _line(self, number: int) -> int:
         """The line of a number, counted only when something is wrong."""
-        for at, match in enumerate(re.finditer(r"\S+", self._text)):
-            if at == number:
-                return self._text.count("\n", 0, match.start()) + 1
-        return self._text.count("\n") + 1
+        match = self._match(number)
+        return self._text.count("\n", 0, match.start() if match is not None else None) + 1
 
-    def _complaint(self, words: list[str]) -> str:
-        at = next(n for n, word in enumerate(words) if not _NUMBER.fullmatch(word) or abs(int(word)) > _MOST)
-        return f"{self.file}:{self._line(at)}: wanted whole numbers of 64 bits, found {words[at][:40]!r}"
+    def _word(self, number: int) -> str:
+        """A number as it is written: the largest there is stands for all that are larger."""
+        match = self._match(number)
+        return _shortened(match.group()) if match is not None else ""
+
+    def _match(self, number: int) -> re.Match[str] | None:
+        return next(islice(_WORD.finditer(self._text), number, None), None)
+
+    def _complaint(self) -> str:
+        for number, match in enumerate(_WORD.finditer(self._text)):
+            word = match.group()
+            if not _NUMBER.fullmatch(word) or len(word.lstrip("+-0")) > _DIGITS_OF_MOST or abs(int(word)) > _MOST:
+                return f"{self.file}:{self._line(number)}: wanted whole numbers of 64 bits, found {_shortened(word)!r}"
+        return f"{self.file}: wanted whole numbers of 64 bits"
+
+
+def _shortened(word: str) -> str:
+    return word if len(word) <= _SHOWN else f"{word[:_SHOWN]}…"
+
+
+def _not_ascii(content: bytes, at: int) -> str:
+    if content.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        return "wanted numbers, found a byte order mark; save it as plain text without one"
+    return f"wanted numbers, found byte {content[at]:#x}"

@@ -12,6 +12,9 @@ import numpy as np
 from benchmarks.planner.tokens import InstanceError, Tokens
 from controlplane.planning.packing import Problem
 
+_MOST_ITEMS = 10_000_000
+"""Items in all, copies counted: each has its place in the answer."""
+
 
 def read_vbp(file: Path) -> Problem:
     """The problem, with identical rows made one. Raises InstanceError, also for an item larger than a bin."""
@@ -29,6 +32,9 @@ def read_vbp(file: Path) -> Problem:
             f"{file}: item row {row + 1}: size {table[row, dimension]} in dimension {dimension + 1} exceeds the capacity "
             f"{capacity[dimension]}; no bin can hold it"
         )
+    items = sum(table[:, dimensions].tolist())
+    if items > _MOST_ITEMS:
+        raise InstanceError(f"{file}: wanted at most {_MOST_ITEMS} items in all, found {items}")
     sizes, row_of = np.unique(table[:, :dimensions], axis=0, return_inverse=True)
     copies = np.zeros(len(sizes), dtype=np.int64)
     np.add.at(copies, row_of.reshape(-1), table[:, dimensions])

@@ -42,8 +42,9 @@ def bullet(console: Console, mark: str, style: str, text: str) -> None:
 
 def hanging(console: Console, lead: str, lead_style: str, text: str, style: str) -> None:
     """Text that wraps under itself and not under its mark."""
-    grid = Table.grid(padding=0)
-    grid.add_column(width=len(lead), no_wrap=True)
-    grid.add_column(overflow="fold")
-    grid.add_row(Text(lead, style=lead_style), Text(text, style=style))
-    console.print(grid)
+    lines = Text(text, style=style).wrap(console, max(1, console.width - len(lead)), overflow="fold")
+    first, *others = lines or [Text()]
+    drawn = Text.assemble((lead, lead_style), first)
+    for line in others:
+        drawn.append("\n" + " " * len(lead)).append_text(line)
+    console.print(drawn, soft_wrap=True)

@@ -13,6 +13,15 @@ from benchmarks.planner.tokens import InstanceError
 from tests.planning.reassign.small import by_hand
 
 
+@pytest.mark.parametrize(
+    "text", ["2 9 9 2 5 1 4 1 5 4", "\n\n 2\t9\n\n 9\n2 5 1 4   1 5\n4", "2\r\n9 9\r\n2\r\n5 1 4\r\n+1 5 4\r\n"]
+)
+def test_blanks_and_line_ends_do_not_matter(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.vbp").write_bytes(text.encode())
+    line = running.run(tmp_path / "a.vbp", budget_seconds=0.3, seed=1)
+    assert (line.items, line.dimensions, line.result, line.lower_bound) == (8, 2, 4, 4)
+
+
 def test_vbp_over_several_lines_with_equal_rows_made_one(tmp_path: Path) -> None:
     file = tmp_path / "a.vbp"
     file.write_text("2\n10\n20 3\n5 5 2\n1 2\n3\n5 5 1\n")
@@ -34,10 +43,18 @@ def test_vbp_over_several_lines_with_equal_rows_made_one(tmp_path: Path) -> None
         ("1 10\n1\n-1 1\n", "a.vbp:3: item rows, 2 numbers each: wanted from 0 to 9007199254740992, found -1"),
         ("1 10\n1\n1 1\n7\n", "a.vbp:4: wanted the end of the file, found 1 more numbers, first 7"),
         ("", "a.vbp: wanted 1 numbers (number of dimensions), the file ends after 0 of them"),
+        ("1 10\n1\n5\x1c1\n", "a.vbp:3: wanted whole numbers of 64 bits, found '5\\x1c1'"),
+        ("1 10\n1\n5-3 1\n", "a.vbp:3: wanted whole numbers of 64 bits, found '5-3'"),
+        (f"1 10\n1\n{'9' * 30} 1\n", f"a.vbp:3: item rows, 2 numbers each: wanted from 0 to 9007199254740992, found {'9' * 30}"),
+        (f"1 10\n1\nx {'9' * 6000}\n", "a.vbp:3: wanted whole numbers of 64 bits, found 'x'"),
+        (f"1 10\n1\n{'9' * 6000} x\n", f"a.vbp:3: wanted whole numbers of 64 bits, found '{'9' * 40}…'"),
+        ("1 10\n1\n5 4000000000\n", "a.vbp: wanted at most 10000000 items in all, found 4000000000"),
+        ("\ufeff1 10\n1\n5 1\n", "a.vbp:1: wanted numbers, found a byte order mark; save it as plain text without one"),
+        ("1 10\n1\n５ 1\n", "a.vbp:3: wanted numbers, found byte 0xef"),
     ],
 )
 def test_vbp_mistakes_are_named(text: str, complaint: str, tmp_path: Path) -> None:
-    (tmp_path / "a.vbp").write_text(text)
+    (tmp_path / "a.vbp").write_text(text, encoding="utf-8")
     with pytest.raises(InstanceError) as caught:
         vbp.read_vbp(tmp_path / "a.vbp")
     assert str(caught.value) == f"{tmp_path}/{complaint}"
@@ -115,13 +132,73 @@ def test_fleet_capacities_from_columns_or_from_the_fullest_host(tmp_path: Path) 
         ("name,cpu,host\na,lots,h1\n", "f.csv:2: cpu: wanted a number from 0 on, found 'lots'"),
         ("name,cpu,host\na,1\n", "f.csv:2: wanted 3 columns, found 2"),
         ("name,host\na,h1\n", "f.csv:1: wanted a column of sizes (cpu, memory, disk), found name, host"),
+        ("", "f.csv:1: wanted a column `host`, found nothing"),
+        ("name,cpu,host\n", "f.csv: wanted a row for each machine, found none"),
+        ("name,cpu,host\na,1,h1\nb,1, \n", "f.csv:3: wanted the present host of the machine, found nothing"),
+        ("name,cpu,host\na,1_000,h1\n", "f.csv:2: cpu: wanted a number from 0 on, found '1_000'"),
+        ("name,cpu,host\na,1e300,h1\n", "f.csv:2: cpu: wanted a number below a million million, found '1e300'"),
+        ("name,cpu,vCPUs,host\na,1,2,h1\n", "f.csv:1: columns 'cpu' and 'vCPUs' both mean cpu; leave one of them out"),
+        (f"name,cpu,host\n{'a' * 200_000},1,h1\n", "f.csv:2: field larger than field limit (131072); wanted CSV with commas"),
+        (
+            "cpu,host,host_cpu\n1,h1,4\n1,h2,8\n1,h1,8\n",
+            "f.csv:4: hostcpu of 'h1' is 8 here and 4 before; correct one",
+        ),
+        (
+            "cpu,memory_gib,host,host_memory_mib\n1,4,h1,8192\n",
+            "f.csv:1: memory is in mib here and in gib in {file}; bring both to one unit",
+        ),
+        (
+            "cpu,host\n" + "9e11,h1\n" * 3000,
+            "f.csv: cpu: the numbers are too large to be added in 64 bits; write them in a larger unit",
+        ),
     ],
 )
 def test_fleet_mistakes_are_named(text: str, complaint: str, tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text(text)
     with pytest.raises(InstanceError) as caught:
         fleet.read_fleet(tmp_path / "f.csv")
-    assert str(caught.value) == f"{tmp_path}/{complaint}"
+    assert str(caught.value) == f"{tmp_path}/{complaint}".replace("{file}", f"{tmp_path}/f.csv")
+
+
+def test_nothing_is_rounded_that_decides_what_fits(tmp_path: Path) -> None:
+    """128 machines of an 128th fill a host just; rounded to thousandths 125 would."""
+    file = tmp_path / "f.csv"
+    file.write_text("memory_tib,host\n" + "".join(f"0.0078125,h{n % 4}\n" for n in range(128)))
+    fleet.hosts_beside(file).write_text("name,memory_tib\nh0,1\nh1,1\nh2,1\nh3,1\n")
+    line = running.run(file, budget_seconds=0.3, seed=1)
+    assert (line.result, line.lower_bound) == (1, 1)
+
+
+def test_hosts_in_another_unit_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "f.csv"
+    file.write_text("Memory (GiB),host\n4,h1\n")
+    fleet.hosts_beside(file).write_text("name,memory_mb\nh1,8192\n")
+    with pytest.raises(InstanceError, match=r"memory is in mb here and in gib in .*; bring both to one unit"):
+        fleet.read_fleet(file)
+
+
+def test_a_host_that_holds_more_than_it_has_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "f.csv"
+    file.write_text("name,cpu,host\na,20,h1\nb,5,h2\nc,5,h3\n")
+    fleet.hosts_beside(file).write_text("name,cpu\nh1,10\nh2,10\nh3,10\n")
+    assert running.run(file, budget_seconds=0.3, seed=1).note.endswith("1 hold more than they have as they stand, first h1")
+
+
+@pytest.mark.parametrize(
+    ("model", "complaint"),
+    [
+        ("1\n0 1\n2\n0 0 9 9 0 1\n0 0 9 9 1 0\n1\n0 0\n2\n0 1 1\n0 1 1\n0\n1 1 1\n", "service 0: two processes on one machine"),
+        ("1\n0 1\n2\n0 0 9 9 0 1\n0 0 9 9 1 0\n2\n2 0\n0 0\n2\n0 4 1\n1 4 1\n0\n1 1 1\n", "service 0: spread below 2"),
+    ],
+)
+def test_a_first_assignment_against_a_rule_is_named(model: str, complaint: str, tmp_path: Path) -> None:
+    (tmp_path / "model_x.txt").write_text(model)
+    (tmp_path / "assignment_x.txt").write_text("0 0\n")
+    with pytest.raises(InstanceError) as caught:
+        running.run(tmp_path / "model_x.txt", budget_seconds=0.3, seed=1)
+    assert str(caught.value) == (
+        f"{tmp_path}/assignment_x.txt: wanted a first assignment that keeps every rule, found {complaint}"
+    )
 
 
 def test_fleet_is_read_back_as_written(tmp_path: Path) -> None:
