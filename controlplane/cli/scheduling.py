@@ -18,15 +18,23 @@ from controlplane.planning.waves import Freeze, WavePolicy, standing_freezes
 FROM_OPTION: Any = typer.Option("", "--from", metavar="DATE", help="First day of the schedule, as 2026-12-01.")
 UNTIL_OPTION: Any = typer.Option("", "--until", metavar="DATE", help="Last day (default: a year after the first).")
 BANDWIDTH_OPTION: Any = typer.Option(
-    0.0,
+    None,
     "--bandwidth",
-    min=0.0,
+    min=0.001,
+    max=1e6,
     metavar="MIB",
     help="MiB a second of one copy (default: as measured, else 100 and called assumed).",
 )
-OVERHEAD_OPTION: Any = typer.Option(15.0, "--overhead", min=0.0, metavar="MINUTES", help="Minutes of each move beside copying.")
+OVERHEAD_OPTION: Any = typer.Option(
+    15.0, "--overhead", min=0.0, max=1e5, metavar="MINUTES", help="Minutes of each move beside copying."
+)
 SPREAD_OPTION: Any = typer.Option(
-    None, "--spread", min=0.0, metavar="S", help="Spread of the time taken (of its logarithm) when no history tells, as 0.3."
+    None,
+    "--spread",
+    min=0.0,
+    max=100.0,
+    metavar="S",
+    help="Spread of the time taken (of its logarithm) when no history tells, as 0.3.",
 )
 SLOTS_OPTION: Any = typer.Option(4, "--slots", min=1, max=1000, help="Copies at once.")
 HOST_SLOTS_OPTION: Any = typer.Option(2, "--slots-per-host", min=1, max=100, help="Copies at once into one host.")
@@ -51,6 +59,7 @@ COHORTS_OPTION: Any = typer.Option(
 )
 
 _FREEZE = re.compile(r"(?P<first>[\d-]+):(?P<last>[\d-]+)(?:=(?P<reason>.+))?")
+_FIRST_YEAR, _LAST_YEAR, _MOST_YEARS = 2000, 2999, 20
 _ASSUMED_MIB_PER_SECOND = 100.0
 """What one gigabit a second carries after its overhead."""
 
@@ -88,6 +97,8 @@ def wave_policy(session: Session, **given: Any) -> WavePolicy:
     last = _date(given["until"], "--until") if given["until"] else first + timedelta(days=364)
     if last < first:
         raise KasumiError(f"waves: --until {last} lies before --from {first}", ExitCode.USAGE)
+    if last.year - first.year > _MOST_YEARS:
+        raise KasumiError(f"waves: --until {last} is more than {_MOST_YEARS} years after --from {first}", ExitCode.USAGE)
     for text in given["windows"]:
         try:
             parse_window(text)
@@ -126,11 +137,15 @@ def _speed(session: Session, bandwidth: float | None, overhead: float, spread: f
         return measured
     known = measured.spread if measured is not None else None
     return Speed(
-        mib_per_second=bandwidth or (measured.mib_per_second if measured is not None else _ASSUMED_MIB_PER_SECOND),
+        mib_per_second=bandwidth
+        if bandwidth is not None
+        else measured.mib_per_second
+        if measured is not None
+        else _ASSUMED_MIB_PER_SECOND,
         overhead_minutes=overhead,
         spread=spread if spread is not None else known,
         source="as stated with --bandwidth"
-        if bandwidth
+        if bandwidth is not None
         else "measured"
         if measured is not None
         else "assumed: nothing was measured yet",
@@ -162,6 +177,9 @@ def _freeze(text: str) -> Freeze:
 
 def _date(text: str, option: str) -> date:
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError:
         raise KasumiError(f"waves: {option} {text!r} is no date; write it as 2026-12-01", ExitCode.USAGE) from None
+    if not _FIRST_YEAR <= found.year <= _LAST_YEAR:
+        raise KasumiError(f"waves: {option} {text!r}: wanted a year from {_FIRST_YEAR} to {_LAST_YEAR}", ExitCode.USAGE)
+    return found

@@ -29,6 +29,8 @@ _HOST_COUNT = re.compile(r"(?P<host>[^:]+)(?::(?P<count>[1-9][0-9]{0,3}))?")
 _GROWTH = re.compile(r"(?:(?P<ministry>[^=]+)=)?(?P<percent>-?[0-9]+(?:\.[0-9]+)?)%?")
 _OVERCOMMIT = re.compile(r"(?:(?P<host>[^:]+):)?(?P<dimension>vcpus|memory|disk)=(?P<ratio>[0-9]+(?:\.[0-9]+)?)")
 
+_MOST_GROWTH, _MOST_PROMISED = 10_000, 100
+
 
 def what_if(
     add_host: list[str] = typer.Option([], "--add-host", metavar="LIKE[:N]", help="One more host, or N, like this one."),
@@ -117,12 +119,18 @@ def _join(text: str, inputs: PlanInputs) -> _Altered:
 def _grow(text: str, inputs: PlanInputs) -> _Altered:
     match = _parsed(_GROWTH, text, "--growth", "PERCENT or MINISTRY=PERCENT")
     ministry = _ministry(match["ministry"], inputs) if match["ministry"] else ""
+    if not -100 < float(match["percent"]) <= _MOST_GROWTH:
+        raise KasumiError(
+            f"what-if: --growth {text!r}: wanted more than -100 and at most {_MOST_GROWTH} per cent", ExitCode.USAGE
+        )
     return with_growth(inputs, float(match["percent"]), ministry), f"{ministry or 'everything'} grows by {match['percent']} %"
 
 
 def _overcommit(text: str, inputs: PlanInputs) -> _Altered:
     match = _parsed(_OVERCOMMIT, text, "--overcommit", "vcpus=4, memory=1.2, disk=1.5 or HOST:vcpus=4")
     hosts = [_host(match["host"], inputs)] if match["host"] else sorted(inputs.estate.hosts)
+    if not 0 < float(match["ratio"]) <= _MOST_PROMISED:
+        raise KasumiError(f"what-if: --overcommit {text!r}: wanted more than 0 and at most {_MOST_PROMISED}", ExitCode.USAGE)
     altered = with_overcommit(inputs, hosts, match["dimension"], float(match["ratio"]))
     return altered, f"{match['dimension']} promised {match['ratio']} times on {match['host'] or 'every host'}"
 

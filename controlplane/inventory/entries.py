@@ -128,6 +128,10 @@ def read_entries(directory: Path, shown: Path, *, without: frozenset[Path] = fro
             _refuse_hidden(file, name, entries)
             continue
         document = read_document(file, name)
+        if isinstance(document.data, dict) and "schema_version" in document.data:
+            what = "is a document that kasumi wrote and no part of the inventory"
+            entries.findings.append(Place(file=name, line=1, column=1).finding((), what, "move it out of this directory"))
+            continue
         entries.findings.extend(document.findings)
         entries.whole &= document.data is not None or not document.findings
         if relative.parts[0] == "group_vars" and Path(relative.parts[1]).stem == "all":

@@ -1,6 +1,7 @@
 """Checks what only the whole inventory can show: ids used once, references that resolve, demands that a host can meet."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from math import comb
 
 from controlplane.inventory.addresses import address_findings
 from controlplane.inventory.clouds import cloud_findings
@@ -13,6 +14,7 @@ from controlplane.model.libvirt_uri import LibvirtUriError, check_libvirt_uri
 
 _PRIVATE_URI = "test:"
 """libvirt's test driver gives each connection a host of its own."""
+_MOST_LOSSES = 5_000
 
 
 def reference_findings(entries: Entries, shown: str) -> Iterator[Finding]:
@@ -31,6 +33,7 @@ def reference_findings(entries: Entries, shown: str) -> Iterator[Finding]:
         yield from _unique(kind)
     yield from _unique([*entries.hosts, *entries.servers, *entries.machines, *entries.reservations])
     yield from _names(entries)
+    yield from _tiers(entries)
     yield from _ministries(entries)
     yield from _systems(entries)
     yield from _hosts(entries)
@@ -43,6 +46,25 @@ def reference_findings(entries: Entries, shown: str) -> Iterator[Finding]:
     yield from _zones(entries)
     yield from address_findings(entries)
     yield from cloud_findings(entries)
+
+
+def _tiers(entries: Entries) -> Iterator[Finding]:
+    """Every loss is proven by itself, so there may not be too many of them."""
+    for entry in entries.tiers:
+        tier = entry.model
+        if tier.host_failures < 2 or {"host_failures", "survives"} & entry.broken:
+            continue
+        hosts = [host.model for host in entries.hosts]
+        places = {(host.site, getattr(host, tier.survives)) for host in hosts} if tier.survives != "host" else hosts
+        losses = comb(len(places), tier.host_failures)
+        if losses > _MOST_LOSSES:
+            kind = tier.survives.replace("_", " ")
+            yield entry.finding(
+                f"must survive any {tier.host_failures} of {len(places)} {kind}s, which are {losses:,} losses; at most "
+                f"{_MOST_LOSSES:,} can be proven",
+                "let it survive fewer at once, or racks or sites (`survives`)",
+                "host_failures",
+            )
 
 
 def _estate(entries: Entries, shown: str) -> Iterator[Finding]:

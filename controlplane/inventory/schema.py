@@ -183,7 +183,7 @@ class EstateEntry(Strict):
 class TierEntry(Strict):
     """One of `kasumi_tiers`."""
 
-    host_failures: Annotated[int, Field(ge=0, le=1)]
+    host_failures: Annotated[int, Field(ge=0, le=3)]
     spread_over: Domain = "host"
     survives: Domain = "host"
 

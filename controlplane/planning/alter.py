@@ -98,6 +98,7 @@ def with_ministry_like(inputs: PlanInputs, like: str) -> PlanInputs:
     name = next(f"{like}-more-{n}" for n in range(1, len(estate.ministries) + 2) if f"{like}-more-{n}" not in estate.ministries)
     suffix = name.removeprefix(like)
     model = estate.ministries[like]
+    image = min(estate.images, key=lambda each: (estate.images[each].min_disk_gib, each), default="")
     systems: dict[str, System] = {}
     networks: dict[str, Network] = {}
     machines: dict[str, WantedMachine] = {}
@@ -112,7 +113,7 @@ def with_ministry_like(inputs: PlanInputs, like: str) -> PlanInputs:
             id=draft.id + suffix,
             system=system.id + suffix,
             size=draft.size,
-            image="",
+            image=draft.image or image,
             network=network.id + suffix if network.ministry == like else network.id,
             replica_group=draft.replica_group,
             needs=draft.needs,

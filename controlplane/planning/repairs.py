@@ -5,8 +5,8 @@ a host offer more, loosen rules (`loosening`), plan smaller, buy hosts. Work is 
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
@@ -47,6 +47,9 @@ _FEW = 3
 _OF_ONE_KIND = 2
 _MOST_VCPUS = 8.0
 """Beyond eight virtual CPUs for one real one, waiting for a processor is felt by every guest."""
+_UNIT = {"vcpus": "vCPU", "memory_mib": "MiB of memory", "disk_gib": "GiB of disk"}
+_SMALLER_IN = (*((dimension,) for dimension in _UNIT), tuple(_UNIT))
+"""In one thing alone, before in all of them."""
 _MOST_HOSTS = 8
 _MOST_MOVED = 3
 
@@ -139,14 +142,17 @@ def _plan_smaller(trial: Trial) -> Found:
     reserved = {draft.id for draft in demand_of(trial.inputs.estate).reserved}
     drafts = [draft for draft in trial.drafts() if draft.id not in reserved]
     for draft in drafts if len(drafts) <= _FEW else ():
-        found = trial.least(1, 19, partial(_smaller, draft))
-        if found is not None:
-            size = _shrunk(draft.size, found[0])
-            yield f"plan {draft.id} with at most {size.vcpus} vCPU, {size.memory_mib} MiB, {size.disk_gib} GiB", found[1]
+        for dimensions in _SMALLER_IN:
+            found = trial.least(1, 19, partial(_smaller, draft, dimensions))
+            if found is not None:
+                size = _shrunk(draft.size, found[0], dimensions)
+                amounts = ", ".join(f"{getattr(size, dimension)} {_UNIT[dimension]}" for dimension in dimensions)
+                yield f"plan {draft.id} with at most {amounts}", found[1]
+                break
 
 
-def _smaller(draft: Draft, twentieths: int) -> Alter:
-    return partial(with_machine_size, machine=draft.id, size=_shrunk(draft.size, twentieths))
+def _smaller(draft: Draft, dimensions: Sequence[str], twentieths: int) -> Alter:
+    return partial(with_machine_size, machine=draft.id, size=_shrunk(draft.size, twentieths, dimensions))
 
 
 def _add_hosts(trial: Trial) -> Found:
@@ -222,13 +228,8 @@ def _hosts_like(counts: Mapping[str, int]) -> str:
     return " and ".join(parts) + (", in a rack of its own" if sum(counts.values()) == 1 else ", each in a rack of its own")
 
 
-def _shrunk(size: Resources, twentieths: int) -> Resources:
-    part = (20 - twentieths) / 20
-    return Resources(
-        vcpus=max(1, int(size.vcpus * part)),
-        memory_mib=max(1, int(size.memory_mib * part)),
-        disk_gib=max(1, int(size.disk_gib * part)),
-    )
+def _shrunk(size: Resources, twentieths: int, dimensions: Sequence[str]) -> Resources:
+    return replace(size, **{each: max(1, getattr(size, each) * (20 - twentieths) // 20) for each in dimensions})
 
 
 _KINDS: tuple[tuple[str, Callable[[Trial], Found]], ...] = (

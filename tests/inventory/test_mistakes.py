@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.inventory import InventoryError, load, read
+from controlplane.inventory import InventoryError, load, read, references
 from tests.inventory.conftest import BASE
 from tests.inventory.mistakes import ESTATE, HOSTS, MISTAKES, MOF
 
@@ -33,6 +33,26 @@ def test_needs_and_offers_are_read(change):
     assert (offers.iops, offers.network_mbps, offers.cpu.baseline) == (900, 0, "x86-64-v3")
     assert estate.load_profiles["day"].percent[11:13] == (5, 90)
     assert estate.tiers["high"].survives == "rack"
+
+
+def test_a_tier_that_survives_several_at_once_is_read_where_all_losses_can_be_proven(change, monkeypatch):
+    inventory = change(ESTATE, "host_failures: 1,", "host_failures: 2,")
+    assert load(inventory).tiers["high"].host_failures == 2
+    monkeypatch.setattr(references, "_MOST_LOSSES", 0)
+    _, findings = read(inventory)
+    assert [str(each).partition(": ")[2] for each in findings] == [
+        "kasumi_tiers.high.host_failures: must survive any 2 of 2 hosts, which are 1 losses; at most 0 can be proven, "
+        "let it survive fewer at once, or racks or sites (`survives`)"
+    ]
+
+
+def test_a_plan_in_the_inventory_is_one_mistake(inventory):
+    (inventory / "plan.json").write_text('{"schema_version": 1, "machines": [{"id": "a"}], "hosts": []}', encoding="utf-8")
+    _, findings = read(inventory)
+    assert [str(each) for each in findings] == [
+        "inventory/plan.json:1:1: (file): is a document that kasumi wrote and no part of the inventory, "
+        "move it out of this directory"
+    ]
 
 
 def test_licences_and_pools_are_read(change):

@@ -169,6 +169,9 @@ def test_what_if_a_diagnosis_and_a_rebased_plan(verb, tmp_path):
     assert verb("what-if").returncode == 64
     assert "no host 'hv9'" in verb("what-if", "--lose-host", "hv9").stderr
     assert verb("what-if", "--growth", "2000").returncode == 1
+    for wrong in (("--growth", "-100"), ("--growth", "99999"), ("--overcommit", "memory=0"), ("--overcommit", "hv1:vcpus=101")):
+        done = verb("what-if", *wrong)
+        assert (done.returncode, "wanted more than" in done.stderr) == (64, True), done.stderr
     portal = verb.inventory / "20-mic.yml"
     text = portal.read_text(encoding="utf-8")
     portal.write_text(text.replace("memory: 768MiB", "memory: 900MiB"), encoding="utf-8")
@@ -207,6 +210,11 @@ def test_waves_and_pages(verb, tmp_path):
         (("--from", "2026-12-01", "--default-window", "x"), "wanted a change window of days and times"),
         (("--from", "2026-12-01", "--freeze", "x"), "wanted FIRST:LAST"),
         (("--from", "2026-12-01", "-o", "xml"), "or a file ending in .html"),
+        (("--from", "9999-12-01"), "wanted a year from 2000 to 2999"),
+        (("--from", "2026-12-01", "--until", "2100-01-01"), "is more than 20 years after --from"),
+        (("--from", "2026-12-01", "--bandwidth", "0"), "Invalid value for '--bandwidth'"),
+        (("--from", "2026-12-01", "--overhead", "inf"), "Invalid value for '--overhead'"),
+        (("--from", "2026-12-01", "--overhead", "nan"), "Invalid value for '--overhead'"),
         ((), "wanted the first day"),
     ):
         done = verb("waves", str(file), *wrong)

@@ -6,6 +6,7 @@ import pytest
 
 from controlplane.model.estate import ClassPool, Tier
 from controlplane.model.needs import Licence, LoadProfile, Needs, Offers
+from controlplane.model.resources import Overcommit
 from controlplane.planning.build import InfeasiblePlan
 from controlplane.planning.conflict import minimal_conflict
 from controlplane.planning.inputs import PlanInputs
@@ -91,4 +92,13 @@ def test_a_pin_that_is_lifted():
 def test_what_does_not_help_the_conflict_is_not_offered():
     """Neither another host like those there are, nor more sockets, helps a machine that is too large for all of them."""
     made = estate([host("hv1", 1)], machines=[machine("a", size=size(1, 99_999, 10)), machine("b")])
-    assert set(repairs(made)) == {"plan smaller"}
+    assert repairs(made) == {"plan smaller": "plan a with at most 4999 MiB of memory"}
+
+
+def test_a_machine_becomes_smaller_only_where_it_is_too_large():
+    host_of_four = host("hv1", 1, overcommit=Overcommit(vcpus=1.0))
+    assert repairs(estate([host_of_four], machines=[machine("a", size=size(99, 1024, 10))]))["plan smaller"] == (
+        "plan a with at most 4 vCPU"
+    )
+    both = estate([host_of_four], machines=[machine("a", size=size(8, 9000, 10))])
+    assert repairs(both)["plan smaller"] == "plan a with at most 4 vCPU, 5400 MiB of memory, 6 GiB of disk"

@@ -57,6 +57,7 @@ def test_a_ministry_joins_with_networks_and_replicas_of_its_own():
     found = what_if(inputs, joined)
     assert found.after is not None
     assert len(found.added) == len(before)
+    assert found.after.critical == 0, "what joins has an image, though the model's machines come with their disks"
 
 
 @pytest.mark.parametrize("dimension", ["vcpus", "memory", "disk"])
