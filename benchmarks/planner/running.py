@@ -138,7 +138,7 @@ def _consolidate(file: Path, budget_seconds: float, seed: int) -> Line:
     seconds = time.perf_counter() - began
     stands = np.zeros_like(read.capacities)
     np.add.at(stands, read.where, read.sizes)
-    over = (stands > read.capacities).any(axis=1).tolist()
+    over = [read.hosts[host] for host in np.flatnonzero((stands > read.capacities).any(axis=1))]
     used = [[0] * len(read.dimensions) for _ in read.hosts]
     for machine, host in enumerate(found.hosts.tolist()):
         for dimension, amount in enumerate(read.sizes[machine].tolist()):
@@ -153,9 +153,8 @@ def _consolidate(file: Path, budget_seconds: float, seed: int) -> Line:
         ),
     )
     note = f"{found.hosts_before} hosts before; {found.migrations} migrations, {found.necessary} necessary"
-    overfull = [name for name, host in zip(read.hosts, over, strict=True) if host]
-    if overfull:
-        note += f"; {len(overfull)} hold more than they have as they stand, first {overfull[0]}"
+    if over:
+        note += f"; {len(over)} hold more than they have as they stand, first {over[0]}"
     return _line(file, len(read.sizes), len(read.dimensions), found.hosts_used, found.bound, seconds, note)
 
 

@@ -29,6 +29,7 @@ from controlplane.cli.session import Session
 from controlplane.cli.waves_view import show_schedule
 from controlplane.errors import ExitCode, KasumiError
 from controlplane.model.document import digest, to_data
+from controlplane.planning.fiscal import fiscal_years
 from controlplane.planning.waves import Schedule, scheduled
 from controlplane.reporting.plan_page import waves_page
 
@@ -88,7 +89,8 @@ def waves(
     elif output == Format.CSV:
         emit("moves", _records(made), COLUMNS, Format.CSV)
     else:
-        emit_document({"plan": digest(shown), "schedule": to_data(made)}, Format(output))
+        years = to_data(fiscal_years(shown, inputs.estate, made))
+        emit_document({"plan": digest(shown), "schedule": to_data(made), "fiscal_years": years}, Format(output))
     return ExitCode.PARTLY_FAILED if made.unscheduled else ExitCode.DONE
 
 

@@ -86,17 +86,13 @@ def footprints(plan: Plan, estate: Estate) -> Footprints:
     ministry_of = {server.id: estate.systems[server.system].ministry for server in physical}
     stays = {fate.id for fate in plan.servers if not fate.machine and fate.disposition is not Disposition.RETIRE}
     for server in physical:
-        each = _year(server.running, policy.server, policy.server_load, policy)
+        each = server_year(server, policy)
         _add(before, ministry_of[server.id], each)
         if server.id in stays:
             _add(after, ministry_of[server.id], each)
-    shares = _shares(plan)
-    used = set(shares)
-    for host in (host for host in plan.hosts if host.id in used and host.id in estate.hosts):
-        most, promised = host.promised_capacity.vcpus, host.allocated_after.vcpus
-        year = host_year(estate.hosts[host.id], min(1.0, promised / most) if most else 1.0, policy)
-        for ministry, share in shares[host.id].items():
-            _add(after, ministry, year.scaled(share))
+    used = {machine.host for machine in plan.machines}
+    for ministry, year in host_years(plan, estate).items():
+        _add(after, ministry, year)
     savings = promised_savings(plan, estate)
     stated = {each.ministry for each in savings.promised}
     running = [server.running for server in physical] + [estate.hosts[host].running for host in sorted(used & set(estate.hosts))]
@@ -117,6 +113,23 @@ def footprints(plan: Plan, estate: Estate) -> Footprints:
         numbers=len(running) * len(fields(Running)),
         policy=policy,
     )
+
+
+def host_years(plan: Plan, estate: Estate) -> dict[str, Footprint]:
+    """A year of the shared hosts in use, by ministry."""
+    found: dict[str, Footprint] = {}
+    shares = _shares(plan)
+    for host in (host for host in plan.hosts if host.id in shares and host.id in estate.hosts):
+        most, promised = host.promised_capacity.vcpus, host.allocated_after.vcpus
+        year = host_year(estate.hosts[host.id], min(1.0, promised / most) if most else 1.0, estate.policy)
+        for ministry, share in shares[host.id].items():
+            _add(found, ministry, year.scaled(share))
+    return found
+
+
+def server_year(server: Server, policy: Policy) -> Footprint:
+    """A year of one physical server of today."""
+    return _year(server.running, policy.server, policy.server_load, policy)
 
 
 def host_year(host: Host, load: float, policy: Policy) -> Footprint:

@@ -72,6 +72,18 @@ def promised_savings(plan: Plan, estate: Estate) -> Savings:
     return Savings(promised=promised, totals=totals)
 
 
+def promised_by_year(estate: Estate) -> dict[str, dict[int, int]]:
+    """For each ministry with a promise: fiscal year to thousand yen a year that are promised from it on; 0: no year is stated."""
+    rows, _ = counted_rows(estate)
+    found: dict[str, dict[int, int]] = {}
+    for system in estate.systems.values():
+        for saving in rows[system.id]:
+            years = found.setdefault(system.ministry, {})
+            year = saving.cost_fiscal_year or 0
+            years[year] = years.get(year, 0) + saving.cost_thousand_yen
+    return found
+
+
 def _promised(system: System, rows: Sequence[Saving], plan: Plan) -> PromisedSaving:
     servers = [server for server in plan.servers if server.system == system.id]
     ending = [server for server in servers if server.machine or server.disposition is Disposition.RETIRE]

@@ -18,6 +18,7 @@ from controlplane.model.plan import Plan, PlannedHost
 from controlplane.model.resources import Resources, total
 from controlplane.planning.bounds import hosts_used
 from controlplane.planning.facts import believed_hosts
+from controlplane.planning.fiscal import FiscalYear, MinistryYear, fiscal_years
 from controlplane.planning.footprint import footprints
 from controlplane.planning.savings import Coverage, PromisedSaving, promised_savings
 from controlplane.planning.waves import Schedule, Wave
@@ -113,6 +114,17 @@ class _Page:
             "names": {system.id: system.name for system in plan.systems},
         }
 
+    def fiscal_years(self, schedule: Schedule) -> list[tuple[FiscalYear, list[tuple[str, MinistryYear]], int]]:
+        """Each year with its ministries by name, and what Table 1 promises up to it."""
+        return [
+            (
+                year,
+                [(self._ministry_name(each.ministry), each) for each in year.ministries],
+                sum(each.promised_thousand_yen or 0 for each in year.ministries),
+            )
+            for year in fiscal_years(self.plan, self.estate, schedule)
+        ]
+
     def _ministry_name(self, ministry: str) -> str:
         return self.estate.ministries[ministry].name if ministry in self.estate.ministries else ministry
 
@@ -197,7 +209,7 @@ def _percents(before: Resources, after: Resources, most: Resources, dimension: s
 
 def _schedule_context(schedule: Schedule | None, page: _Page) -> dict[str, object]:
     if schedule is None:
-        return {"schedule": None}
+        return {"schedule": None, "fiscal_years": ()}
     waves = schedule.waves
     return {
         "schedule": schedule,
@@ -210,6 +222,7 @@ def _schedule_context(schedule: Schedule | None, page: _Page) -> dict[str, objec
         "hours": _hours,
         "likely": _likely,
         "unsafe": [wave for wave in waves if wave.unsafe],
+        "fiscal_years": page.fiscal_years(schedule),
     }
 
 

@@ -41,8 +41,10 @@ def test_a_tier_that_survives_several_at_once_is_read_where_all_losses_can_be_pr
     monkeypatch.setattr(references, "_MOST_LOSSES", 0)
     _, findings = read(inventory)
     assert [str(each).partition(": ")[2] for each in findings] == [
-        "kasumi_tiers.high.host_failures: must survive any 2 of 2 hosts, which are 1 losses; at most 0 can be proven, "
-        "let it survive fewer at once, or racks or sites (`survives`)"
+        (
+            "kasumi_tiers.high.host_failures: must survive any 2 of 2 hosts, which are 1 losses; at most 0 can be proven, "
+            "let it survive fewer at once, or racks or sites (`survives`)"
+        )
     ]
 
 
@@ -50,8 +52,10 @@ def test_a_plan_in_the_inventory_is_one_mistake(inventory):
     (inventory / "plan.json").write_text('{"schema_version": 1, "machines": [{"id": "a"}], "hosts": []}', encoding="utf-8")
     _, findings = read(inventory)
     assert [str(each) for each in findings] == [
-        "inventory/plan.json:1:1: (file): is a document that kasumi wrote and no part of the inventory, "
-        "move it out of this directory"
+        (
+            "inventory/plan.json:1:1: (file): is a document that kasumi wrote and no part of the inventory, "
+            "move it out of this directory"
+        )
     ]
 
 

@@ -197,6 +197,7 @@ def test_waves_and_pages(verb, tmp_path):
     document = json.loads(verb("waves", str(file), "--from", "2026-12-01", "-o", "json").stdout)
     assert document["schedule"]["waves"][0]["probability"] is None
     assert any("not known" in text for text in document["schedule"]["assumptions"])
+    assert [year["fiscal_year"] for year in document["fiscal_years"]] == [2026, 2027]
     likely = json.loads(verb("waves", str(file), "--from", "2026-12-01", "--spread", "0.3", "-o", "json").stdout)
     assert 0 < likely["schedule"]["waves"][0]["probability"] <= 1
     assert verb("waves", str(file), "--from", "2026-12-01", "-o", str(page)).returncode in {0, 3}
@@ -204,6 +205,7 @@ def test_waves_and_pages(verb, tmp_path):
     done = verb("report", "plan", str(file), "--from", "2026-12-01", "-o", str(page))
     assert done.returncode == 0, done.stderr
     assert "consolidation plan" in page.read_text(encoding="utf-8")
+    assert "fiscal year 2026, April to March" in page.read_text(encoding="utf-8")
     assert "wave: 1 of 1, Sat 2026-12-05" in verb("explain", "mhlw-pension", str(file), "--from", "2026-12-01").stdout
     for wrong, text in (
         (("--from", "tomorrow"), "is no date; write it as 2026-12-01"),

@@ -7,8 +7,12 @@ import pytest
 
 from controlplane.model.estate import Disposition, Saving
 from controlplane.model.running import Policy, Running
-from controlplane.planning.footprint import HOURS_OF_A_YEAR, fiscal_year, footprints
+from controlplane.planning.fiscal import fiscal_years
+from controlplane.planning.footprint import HOURS_OF_A_YEAR, fiscal_year, footprints, server_year
+from controlplane.planning.waves import scheduled
 from tests.planning.estates import estate, host, machine, planned, server, size, system
+from tests.planning.test_headroom import inputs_of
+from tests.planning.test_waves import policy
 
 KNOWN = Running(idle_watts=100, loaded_watts=200, rack_units=3, maintenance_thousand_yen=50)
 POLICY = Policy(pue=2.0, yen_per_kwh=10.0, co2_kg_per_kwh=0.5, server_load=0.5)
@@ -84,3 +88,54 @@ def test_promises_stand_beside():
     given = made(server("old", "portal", Disposition.RETIRE), systems=systems)
     [row] = footprints(planned(given), given).ministries
     assert (row.ministry, row.promised_thousand_yen) == ("mic", 740)
+
+
+def test_fiscal_years_count_the_days_until_each_server_ends():
+    """Two servers of a ministry: one moves on Saturday 5 December 2026, one stays; its contract runs to the end of next June."""
+    given = made(
+        server("old", "portal", Disposition.REPLATFORM, image="debian-12", network="shared", running=KNOWN),
+        server("stays", "portal", Disposition.RETAIN, running=KNOWN),
+        systems=(
+            system(
+                "portal",
+                change_windows=("Sat 20:00-23:00",),
+                contract_end=date(2027, 6, 30),
+                savings=(
+                    Saving(label="e-Gov", cost_thousand_yen=740, cost_fiscal_year=2027),
+                    Saving(label="rise", cost_thousand_yen=-40),
+                ),
+            ),
+        ),
+    )
+    plan = planned(given)
+    made_schedule = scheduled(plan, inputs_of(given), policy())
+    years = {year.fiscal_year: year for year in fiscal_years(plan, given, made_schedule)}
+    assert sorted(years) == [2026, 2027, 2028]
+    [whole] = footprints(plan, given).ministries
+    one = server_year(given.servers["old"], POLICY)
+    hosts = whole.after.kwh - one.kwh
+    runs, open_days = 249 / 365, 117 / 365
+    assert years[2026].found.kwh == pytest.approx(one.kwh * (1 + runs) + hosts * open_days, rel=1e-3)
+    assert years[2026].found.maintenance_thousand_yen == pytest.approx(2 * 50 + 50 * open_days, rel=1e-3)
+    assert years[2027].found.kwh == pytest.approx(whole.after.kwh)
+    assert years[2027].found.maintenance_thousand_yen == pytest.approx(50 + 50 + 50 * 91 / 366)
+    assert years[2028].found == whole.after
+    assert [years[year].ministries[0].promised_thousand_yen for year in sorted(years)] == [-40, 700, 700]
+    assert {year.before for year in years.values()} == {whole.before}
+
+
+def test_a_retired_server_runs_to_the_last_wave_and_one_without_wave_for_ever():
+    windows = {"change_windows": ("Sat 20:00-23:00",)}
+    given = made(
+        server("moves", "portal", Disposition.REPLATFORM, image="debian-12", network="shared", running=KNOWN),
+        server("ends", "portal", Disposition.RETIRE, running=KNOWN),
+        server("waits", "closed", Disposition.REPLATFORM, image="debian-12", network="shared", running=KNOWN),
+        systems=(system("portal", **windows), system("closed")),
+    )
+    plan = planned(given)
+    schedule = scheduled(plan, inputs_of(given), policy(default_windows=()))
+    assert [each.server for each in schedule.unscheduled] == ["waits"]
+    year, after = fiscal_years(plan, given, schedule)
+    assert year.found.rack_units == pytest.approx(3 * (1 + 2 * 249 / 365 + 117 / 365), rel=1e-3)
+    assert after.found.rack_units == pytest.approx(3 + 3)
+    assert fiscal_years(plan, given, replace(schedule, waves=())) == ()
