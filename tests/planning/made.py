@@ -58,6 +58,35 @@ def estates(draw: st.DrawFn) -> Estate:
     return estate(hosts, systems=systems, machines=machines, tiers=TIERS)
 
 
+@st.composite
+def roomy_estates(draw: st.DrawFn) -> Estate:
+    """Small estates with room for all machines, nearly always: what moves afterwards is not left to luck."""
+    hosts = [
+        host(
+            f"hv{number}",
+            number,
+            site=draw(st.sampled_from(["east", "west"])),
+            rack=f"r{number}",
+            capacity=size(4, draw(st.sampled_from([5120, 7168, 9216])), 100),
+            reserved=size(0, 1024, 0),
+        )
+        for number in range(1, draw(st.integers(3, 5)) + 1)
+    ]
+    systems = [
+        system(name, tier=tier) for name, tier in (("s0", "standard"), ("s1", draw(st.sampled_from(["standard", "high"]))))
+    ]
+    machines = [
+        machine(
+            f"m{number}",
+            draw(st.sampled_from(["s0", "s0", "s1"])),
+            size=size(draw(st.integers(1, 2)), draw(st.sampled_from([512, 1024, 2048])), 5),
+            replica_group=draw(st.sampled_from(["", "", "", "g"])),
+        )
+        for number in range(draw(st.integers(3, 8)))
+    ]
+    return estate(hosts, systems=systems, machines=machines)
+
+
 DAY = LoadProfile(id="day", percent=(10,) * 8 + (100,) * 10 + (10,) * 6)
 NIGHT = LoadProfile(id="night", percent=(100,) * 7 + (0,) * 12 + (100,) * 5)
 

@@ -20,7 +20,7 @@ from controlplane.planning.facts import input_facts, moved_facts
 from controlplane.planning.rebase import rebased
 from controlplane.planning.staleness import Validity, staleness
 from tests.planning.estates import IMAGES, KEYS, applied, estate, host, machine, observed, planned, size, small_estate
-from tests.planning.made import estates
+from tests.planning.made import estates, roomy_estates
 from tests.planning.test_headroom import inputs_of
 
 
@@ -121,7 +121,7 @@ def test_what_stands_is_built_on_the_accepted_plan():
 
 
 @settings(max_examples=30, deadline=None)
-@for_all(estates(), st.integers(0, 4), st.integers(0, 6))
+@for_all(estates() | roomy_estates(), st.integers(0, 9), st.integers(0, 12))
 def test_a_rebased_plan_is_valid_and_moves_nobody_without_need(given, closed, grown):
     try:
         plan = planned(given)
