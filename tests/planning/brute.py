@@ -1,6 +1,10 @@
 """Every rule in its plainest form, and every placement tried: what the planner, its conflicts and the check are held against."""
 
+from fractions import Fraction
 from itertools import combinations, product
+from math import floor
+
+from controlplane.model.resources import Resources
 
 
 def best_placement(rooms, drafts, networks):
@@ -54,7 +58,7 @@ def keeps_rules(rooms, where, networks):
 
 def has_room(room, here):
     """Memory, disk by pool, network, IOPS, and vCPUs in every hour of a week."""
-    left, offers = room.room, room.host.offers
+    left, offers = promised(room.host), room.host.offers
     hours = all(
         sum(draft.size.vcpus * (draft.load[hour % len(draft.load)] if draft.load else 100) for draft in here) <= 100 * left.vcpus
         for hour in range(168)
@@ -70,6 +74,17 @@ def has_room(room, here):
         )
         and sum(draft.needs.network_mbps for draft in here) <= offers.network_mbps
         and sum(draft.needs.iops for draft in here) <= offers.iops
+    )
+
+
+def promised(host):
+    """What a host may promise that answers with what it declares and holds nothing of others, from its declaration alone."""
+    names = {"vcpus": host.overcommit.vcpus, "memory_mib": host.overcommit.memory, "disk_gib": host.overcommit.disk}
+    return Resources(
+        **{
+            name: floor((getattr(host.capacity, name) - getattr(host.reserved, name)) * Fraction(str(ratio)))
+            for name, ratio in names.items()
+        }
     )
 
 

@@ -19,7 +19,7 @@ from controlplane.planning.difference import diff_plans
 from controlplane.planning.inputs import PlanInputs
 from tests.planning.brute import allowed, best_placement, keeps_rules
 from tests.planning.estates import IMAGES, KEYS, applied, estate, host, machine, observed, planned, size
-from tests.planning.made import needy_estates, sharing_estates
+from tests.planning.made import estates, needy_estates, sharing_estates
 
 PROPERTY = settings(
     max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
@@ -112,6 +112,30 @@ def test_conflicts_are_minimal(made):
     assert not possible(keys)
     for key in keys:
         assert possible([other for other in keys if other != key]), f"{key} is not needed"
+
+
+@PROPERTY
+@given(estates() | needy_estates() | sharing_estates())
+def test_everyone_is_placed_or_has_reasons(made):
+    """For whom there is no place, each host says why; who has one, why there."""
+    demand = demand_of(made)
+    try:
+        plan = planned(made)
+    except InfeasiblePlan as infeasible:
+        text = str(infeasible)
+        assert all(problem in text for problem in demand.problems)
+        assert bool(infeasible.unplaced) is not bool(demand.problems)
+        for machine in infeasible.unplaced:
+            [_, after] = text.split(f"\n  machine {machine} (")
+            own = after.split("\n  machine ")[0].split("\nnext: ")[0].splitlines()[1:]
+            said = dict(line.strip().split(": ", 1) for line in own)
+            assert sorted(said) == sorted(made.hosts)
+            assert all(said.values())
+        return
+    assert sorted(each.id for each in plan.machines) == [draft.id for draft in demand.drafts]
+    for each in plan.machines:
+        assert [reason.partition(": ")[0] for reason in each.reasons] == ["machine", "size", "host", "address", "order"]
+        assert each.reasons[2].startswith(f"host: {each.host}, ")
 
 
 @PROPERTY

@@ -11,9 +11,8 @@ from controlplane.model.estate import Disposition
 from controlplane.model.finding import Severity
 from controlplane.model.resources import Resources, total
 from controlplane.planning.build import InfeasiblePlan
-from controlplane.planning.capacity import promised_capacity
 from controlplane.planning.checks import check_plan
-from controlplane.planning.company import domain_of
+from tests.planning.brute import place, promised
 from tests.planning.estates import applied, estate, host, machine, observed, planned, size, small_estate, system
 from tests.planning.made import estates
 
@@ -95,7 +94,7 @@ def broken_rules(plan, made):
     """Every rule in its plainest form, all assignments after a loss tried."""
     found = []
     hosts = made.hosts
-    room = {each.id: promised_capacity(each, each.capacity) for each in hosts.values()}
+    room = {each.id: promised(each) for each in hosts.values()}
     for each in plan.machines:
         if hosts[each.host].maintenance:
             found.append(f"{each.id} in maintenance")
@@ -107,7 +106,7 @@ def broken_rules(plan, made):
     for one, other in combinations(plan.machines, 2):
         if one.replica_group and (one.system, one.replica_group) == (other.system, other.replica_group):
             over = made.tiers[one.tier].spread_over
-            if one.host == other.host or domain_of(hosts[one.host], over) == domain_of(hosts[other.host], over):
+            if one.host == other.host or place(hosts[one.host], over) == place(hosts[other.host], over):
                 found.append(f"{one.id} {other.id} together")
     for level in (1, 2):
         protected = [each for each in plan.machines if made.tiers[each.tier].host_failures >= level]

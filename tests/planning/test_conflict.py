@@ -14,6 +14,7 @@ from controlplane.planning.conflict import case_of, minimal_conflict, only
 from controlplane.planning.feasibility import feasible
 from controlplane.planning.objections import Rule
 from controlplane.planning.repairs import cheapest_repairs
+from tests.planning.brute import promised
 from tests.planning.estates import applied, estate, host, machine, observed, planned, silent, size, system
 from tests.planning.made import estates
 from tests.planning.test_headroom import inputs_of
@@ -22,7 +23,7 @@ from tests.planning.test_headroom import inputs_of
 def brute_force(case):
     """Every assignment of every machine, judged from the rules in docs/planning.md."""
     rooms = {room.host.id: room for room in case.rooms}
-    spare = {host_id: _vector(room.room) for host_id, room in rooms.items()}
+    spare = {host_id: _vector(promised(room.host)) for host_id, room in rooms.items()}
     for names in product(rooms, repeat=len(case.drafts)):
         where = list(zip(case.drafts, names, strict=True))
         if all(_admits(case, rooms[name], draft, named=True) for draft, name in where):
@@ -86,7 +87,7 @@ def _survives(case, rooms, where):
                 and all(
                     _within(
                         _sum(staying[name] + [_vector(d.size) for d, n in zip(moving, names, strict=True) if n == name]),
-                        _vector(rooms[name].room),
+                        _vector(promised(rooms[name].host)),
                     )
                     for name in left
                 )
