@@ -77,7 +77,7 @@ def _rows(walk: _Walk) -> Iterator[LedgerRow]:
             said = None
         if not any(cell.column.field != "row_number" for cell in cells):
             continue
-        if (why := _no_server(walk, cells)) is not None:
+        if (why := _no_server(walk, cells)) is not None and not _has_refused_name(row, name_columns, cells):
             _tell(walk, place, cells[0].column.index, cells[0].text, why)
         elif not any(cell.column.field in _NAMES for cell in cells):
             where = f"{walk.sheet.file}:{walk.sheet.cell(place, name_columns[0].index)}"
@@ -90,6 +90,14 @@ def _rows(walk: _Walk) -> Iterator[LedgerRow]:
             said.add(cells)
     if said is not None:
         yield said.row()
+
+
+def _has_refused_name(row: list[str], name_columns: list[Column], cells: list[Cell]) -> bool:
+    """True when a name stands in the row that was not read: then the rest of it is no note."""
+    read = {cell.column.index for cell in cells}
+    return any(
+        column.index not in read and column.index < len(row) and not is_blank(plain(row[column.index])) for column in name_columns
+    )
 
 
 def _is_shifted(walk: _Walk, place: int, row: list[str]) -> bool:
@@ -144,6 +152,9 @@ def _cell(walk: _Walk, place: int, row: list[str], column: Column) -> Cell | Non
     text = plain(raw)
     where = walk.sheet.cell(place, column.index)
     instead_of = ""
+    if column.field == "name" and sum(map(bool, map(plain, raw.splitlines()))) > 1:
+        _warn(walk, where, text, "may name several servers, as it has several lines", column)
+        return None
     if is_ditto(text):
         there = walk.above.get(column.index)
         if there is None:

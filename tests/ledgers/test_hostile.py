@@ -257,6 +257,17 @@ def test_a_device_without_end_is_read_up_to_the_limit(monkeypatch):
         read_file(Path("/dev/zero"), SourceKind.AUTO, LedgerMap())
 
 
+def test_a_name_of_several_lines_is_not_one_server():
+    rows = b'hostname,label,memory\n"web1\nweb2",,8GB\n"web3\n",Print\n"web4\r\nweb5",Mail,8GB\n'
+    ledger = read_bytes(rows, "a.csv", SourceKind.CSV, LedgerMap())
+    assert [row.name for row in ledger.rows] == ["web3", "Mail"]
+    assert [str(remark.finding()) for remark in ledger.remarks if remark.severity is not Severity.INFORMATION] == [
+        "a.csv:2:1: 'web1 web2': may name several servers, as it has several lines",
+        "a.csv:2:1: the row names no server, not imported, fill in hostname",
+        "a.csv:6:1: 'web4 web5': may name several servers, as it has several lines",
+    ]
+
+
 def test_long_and_controlling_texts_reach_no_terminal():
     long = "x" * 3000
     ledger = read_bytes(f"hostname,notes,os\nweb1,{long},\x1b[31mred\x07\n".encode(), "a.csv", SourceKind.CSV, LedgerMap())
