@@ -20,12 +20,20 @@ def rebased(plan: Plan, inputs: PlanInputs) -> Plan:
     promises = _promises(plan, inputs)
     kept = set(promises)
     try:
-        return _built(plan, inputs, kept)
+        made = _built(plan, inputs, kept)
+        return plan if _alike(made, plan) else made
     except InfeasiblePlan as infeasible:
         if not infeasible.unplaced or not kept:
             raise
     released = _released(plan, inputs, promises)
     return _built(plan, inputs, kept - released)
+
+
+def _alike(made: Plan, plan: Plan) -> bool:
+    """True when nothing differs but the words of reasons: then the old plan with its digest is the answer."""
+    reasons = {machine.id: machine.reasons for machine in plan.machines}
+    told = tuple(replace(machine, reasons=reasons.get(machine.id, ())) for machine in made.machines)
+    return replace(made, machines=told) == plan
 
 
 def _released(plan: Plan, inputs: PlanInputs, promises: Sequence[str]) -> set[str]:

@@ -225,7 +225,10 @@ def _place(
     own = {system: _spans(texts, policy) for system, texts in windows.items()}
     closed = [system for system, found in own.items() if not found]
     if closed:
-        return f"no change window of system {closed[0]} from {policy.first} to {policy.last} outside the freezes", []
+        return (
+            f"no change window of system {closed[0]} from {policy.first} to {policy.last} outside the freezes; "
+            "give it other windows or a later last day, or lift a freeze"
+        ), []
     spans = _common(list(own.values()))
     if not spans:
         return f"systems {', '.join(systems)} must move together and have no window in common", []
@@ -233,7 +236,7 @@ def _place(
     limit, whose = min(contract_ends, default=(None, ""))
     before = [span for span in spans if limit is None or span.ends_at.date() <= limit]
     if not before:
-        return f"no change window before the contract of {whose} ends on {limit}", []
+        return f"no change window before the contract of {whose} ends on {limit}; begin earlier or prolong the contract", []
     earliest = max((done[other] for other in unit.after if other in done), default=None)
     return _fit(unit, before, earliest, moving, machines, policy, booking)
 
