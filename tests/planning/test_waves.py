@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 
 from controlplane.cli.waves_view import show_schedule
 from controlplane.model.estate import Disposition, LibvirtSource
+from controlplane.model.finding import Severity
 from controlplane.model.migration import Migration, Phase, SourceDisk
+from controlplane.model.plan import Method
 from controlplane.model.window import ZONE, parse_window
+from controlplane.planning.checks import check_plan
 from controlplane.planning.speed import Speed, measured_speed
 from controlplane.planning.units import move_units
 from controlplane.planning.waves import Freeze, WavePolicy, scheduled, standing_freezes
-from tests.planning.estates import applied, estate, host, planned, server, size, small_estate, system
+from tests.planning.estates import applied, estate, host, observed, planned, server, size, small_estate, system
 from tests.planning.test_headroom import inputs_of
 
 SPEED = Speed(mib_per_second=100.0, overhead_minutes=15.0, spread=None, source="assumed")
@@ -27,17 +30,20 @@ def policy(**changes):
     return replace(made, **changes)
 
 
-def moving_estate(servers, **systems):
-    """Servers to be made anew: id to (system, GiB)."""
+def moving_estate(servers, cold=(), memory_mib=262144, **systems):
+    """Servers to be made anew, those of `cold` to come with their disk: id to (system, GiB)."""
     names = {of for of, _ in servers.values()}
     return estate(
-        [host(f"hv{n}", n, capacity=size(64, 262144, 20000)) for n in (1, 2, 3)],
+        [host(f"hv{n}", n, capacity=size(64, memory_mib, 20000)) for n in (1, 2, 3)],
         systems=[replace(system(name), **systems.get(name, {})) for name in sorted(names)],
         servers=[
-            server(name, of, Disposition.REPLATFORM, network="shared", image="debian-12", size=size(1, 512, gib))
-            for name, (of, gib) in servers.items()
+            server(name, of, Disposition.REHOST, network="shared", address=f"192.0.2.{100 + n}", mac=f"52:54:00:00:01:{n:02}",
+                   size=size(1, 512, gib), source=LibvirtSource(uri="qemu+ssh://old/system", domain=name))
+            if name in cold
+            else server(name, of, Disposition.REPLATFORM, network="shared", image="debian-12", size=size(1, 512, gib))
+            for n, (name, (of, gib)) in enumerate(servers.items())
         ],
-    )
+    )  # fmt: skip
 
 
 def schedule_of(given, **changes):
@@ -149,6 +155,14 @@ def test_what_has_arrived_moves_no_more():
     assert "1 servers have arrived with their disk and run already" in made.assumptions
 
 
+def _states(made, plan):
+    """The plan as far as it stands before the first wave and after each: what comes with its disk is there from its wave on."""
+    there = {machine.id for machine in plan.machines if machine.method is not Method.COLD}
+    for moves in ((), *(wave.moves for wave in made.waves)):
+        there |= {move.machine for move in moves}
+        yield replace(plan, machines=tuple(machine for machine in plan.machines if machine.id in there))
+
+
 def _judge(made, given, rules, plan):
     """Every rule anew: windows, freezes, slots, cohorts, order, chance; and everybody is somewhere."""
     moves = [(wave, move) for wave in made.waves for move in wave.moves]
@@ -183,6 +197,9 @@ def _judge(made, given, rules, plan):
         assert wave.probability is not None or wave.expected_minutes <= rules.fill * wave.window.minutes + 0.1
         assert wave.probability is None or wave.probability >= rules.least_probability - 1e-4
         assert wave.unsafe == ()
+    for state in _states(made, plan):
+        found = check_plan(state, given, observed(given))
+        assert [str(f) for f in found if f.severity is Severity.CRITICAL and f.where.startswith(("host ", "loss "))] == []
 
 
 @settings(max_examples=25, deadline=None)
@@ -194,8 +211,12 @@ def test_every_schedule_keeps_its_rules(data):
         name: (data.draw(st.sampled_from(["s", "t", "u"])), data.draw(st.sampled_from([10, 100, 400, 900]))) for name in names
     }
     ends = st.sampled_from([None, None, date(2026, 12, 20)])
-    systems = {name: {"change_windows": data.draw(windows), "contract_end": data.draw(ends)} for name in "stu"}
-    given = moving_estate(servers, **systems)
+    tiers = st.sampled_from(["standard", "high"])
+    systems = {
+        name: {"change_windows": data.draw(windows), "contract_end": data.draw(ends), "tier": data.draw(tiers)} for name in "stu"
+    }
+    cold = [name for name in names if data.draw(st.booleans())]
+    given = moving_estate(servers, cold, 4096, **systems)
     some = st.lists(st.sampled_from(names), min_size=2, max_size=3, unique=True) if len(names) > 1 else st.just([])
     rules = policy(
         last=FIRST + timedelta(days=data.draw(st.sampled_from([10, 60]))),
