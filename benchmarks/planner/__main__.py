@@ -12,6 +12,8 @@ from pathlib import Path
 from benchmarks.planner.running import COLUMNS, is_instance
 from benchmarks.planner.standard import standard_set
 
+_MOST_SECONDS = 1_000_000
+
 
 def main() -> int:
     """0, or 1 when an instance failed."""
@@ -20,6 +22,8 @@ def main() -> int:
     parser.add_argument("--budget", type=float, default=10.0, help="seconds an instance may take (default 10)")
     parser.add_argument("--seed", type=int, default=1, help="start of the pseudo-random numbers (default 1)")
     asked = parser.parse_args()
+    if not 0 < asked.budget < _MOST_SECONDS:
+        parser.error(f"--budget: wanted more than 0 and less than {_MOST_SECONDS} seconds, found {asked.budget:g}")
     if not asked.files:
         return standard_set(budget_seconds=asked.budget, one=one)
     files = [file for file in asked.files if is_instance(file)]

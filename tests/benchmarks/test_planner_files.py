@@ -1,11 +1,13 @@
 """Readers of instance files: what is written is read back, and every mistake is named with file, line and what was wanted."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.planner import fleet, peer_ganeti, roadef, running, vbp
+from benchmarks.planner.__main__ import main
 from benchmarks.planner.packing_made import fleet as made_fleet
 from benchmarks.planner.packing_made import triplets, uniform
 from benchmarks.planner.roadef_made import made_problem
@@ -243,6 +245,16 @@ def test_files_that_belong_to_others_are_no_instances() -> None:
     assert not running.is_instance(Path("assignment_a1_1.txt"))
     assert not running.is_instance(Path("fleet.hosts.csv"))
     assert running.is_instance(Path("model_a1_1.txt"))
+
+
+@pytest.mark.parametrize("budget", ["0", "-1", "nan", "inf"])
+def test_a_budget_that_is_none_is_refused(
+    budget: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["bench", "--budget", budget, "x.vbp"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "--budget: wanted more than 0 and less than 1000000 seconds" in capsys.readouterr().err
 
 
 def test_an_unknown_kind_of_file_is_named(tmp_path: Path) -> None:
