@@ -9,7 +9,7 @@ from enum import StrEnum
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 SCHEME = "openstack"
-_OPTIONS = frozenset({"project", "flavors", "boot", "volume_type", "router"})
+_OPTIONS = frozenset({"project", "flavors", "boot", "volume_type", "router", "keypair"})
 
 
 class FlavorPolicy(StrEnum):
@@ -37,6 +37,7 @@ class CloudPool:
     """One capacity pool: a cloud by its name in clouds.yaml, an availability zone ("": all), a project ("": as clouds.yaml says).
 
     `volume_type`: of root volumes; empty: the cloud's default. `router`: where the subnets that we make have their gateway; empty: nowhere.
+    `keypair`: what servers made from an image get as their key; empty: none.
     """
 
     uri: str
@@ -47,6 +48,7 @@ class CloudPool:
     boot: BootPolicy = BootPolicy.IMAGE
     volume_type: str = ""
     router: str = ""
+    keypair: str = ""
 
 
 class CloudUriError(ValueError):
@@ -88,8 +90,9 @@ def cloud_pool(uri: str) -> CloudPool:
     boot = BootPolicy(options.get("boot", BootPolicy.IMAGE))
     if options.get("volume_type") and boot is not BootPolicy.VOLUME:
         raise CloudUriError("names a volume_type, but its servers boot from images", "add boot=volume, or leave volume_type out")
-    if options.get("router") == "":
-        raise CloudUriError("names an empty router", "write router=NAME, or leave it out")
+    for name in ("router", "keypair"):
+        if options.get(name) == "":
+            raise CloudUriError(f"names an empty {name}", f"write {name}=NAME, or leave it out")
     return CloudPool(
         uri=uri,
         cloud=unquote(parts.netloc),
@@ -99,4 +102,5 @@ def cloud_pool(uri: str) -> CloudPool:
         boot=boot,
         volume_type=options.get("volume_type", ""),
         router=options.get("router", ""),
+        keypair=options.get("keypair", ""),
     )

@@ -84,6 +84,7 @@ def create_server(
     *,
     disk: Disk,
     config_drive: bool,
+    keypair: str,
     flavor: str,
     ports: Sequence[str],
     metadata: Mapping[str, str],
@@ -111,6 +112,8 @@ def create_server(
         ]
     else:
         body["imageRef"] = disk.image
+    if keypair:
+        body["key_name"] = keypair
     if seed is not None:
         body["user_data"] = _user_data(ref, seed)
     if cloud.pool.zone:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from hashlib import sha256
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from controlplane.errors import KasumiError, RefusedError
 from controlplane.model.cloud import cloud_pool
@@ -160,6 +162,27 @@ def test_a_size_that_no_flavor_has_takes_the_nearest_or_is_refused(clean):
         assert clean.seen(machine) == seen
     finally:
         clean.provider = made
+
+
+def test_new_servers_have_the_keypair_of_their_pool(clean):
+    made, name, machine = clean.provider, f"{clean.estate}-key", clean.machine()
+    key = Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    try:
+        clean.provider = open_provider("cloud1", f"{clean.hand.cloud.pool.uri}&keypair={name}", POOL, estate=clean.estate)
+        before = clean.hand.disks()
+        with pytest.raises(KasumiError, match=f"keypair {name} .*found none .*keypair create --public-key FILE {name}"):
+            clean.ensure(machine)
+        assert clean.hand.disks() == before
+        clean.hand.cloud.post("compute", "/os-keypairs", {"keypair": {"name": name, "public_key": key}})
+        clean.ensure(machine)
+        seen, had = clean.seen(machine), clean.hand.server(machine.id)["key_name"]
+        clean.provider, keyed = made, clean.provider
+        clean.ensure(machine)
+        assert (clean.seen(machine), had, clean.hand.server(machine.id)["key_name"]) == (seen, name, name)
+        keyed.close()
+    finally:
+        clean.provider = made
+        clean.hand.cloud.delete("compute", f"/os-keypairs/{name}")
 
 
 def test_a_zone_has_the_room_of_its_own_hypervisors(clean):

@@ -24,6 +24,7 @@ POOL = StoragePool(name="kasumi", path="/none")
             {"cloud": "west", "boot": BootPolicy.VOLUME, "volume_type": "fast disks"},
         ),
         ("openstack://west?router=way%20out", {"cloud": "west", "router": "way out"}),
+        ("openstack://west?keypair=operations", {"cloud": "west", "keypair": "operations"}),
         ("openstack://west/az1?flavors=make", {"cloud": "west", "zone": "az1", "flavors": FlavorPolicy.MAKE}),
     ],
 )
@@ -41,10 +42,11 @@ def test_understood(uri, pool):
         ("openstack://me:secret@west", "holds a user, password or port", "clouds.yaml"),
         ("openstack://west:5000", "holds a user, password or port", "clouds.yaml"),
         ("openstack://west/az1/rack2", "has more after the zone", "openstack://CLOUD/ZONE"),
-        ("openstack://west?region=x", "unknown option 'region'", "boot, flavors, project, router, volume_type"),
+        ("openstack://west?region=x", "unknown option 'region'", "boot, flavors, keypair, project, router, volume_type"),
         ("openstack://west?flavors=big", "unknown flavors=big", "nearest, make, exact"),
         ("openstack://west?boot=disk", "unknown boot=disk", "image, volume"),
         ("openstack://west?router=", "names an empty router", "router=NAME"),
+        ("openstack://west?keypair=", "names an empty keypair", "keypair=NAME"),
         ("openstack://west?volume_type=fast", "names a volume_type, but its servers boot from images", "boot=volume"),
     ],
 )
