@@ -320,7 +320,7 @@ class OpenStackProvider:
             keypair=keypair,
             flavor=choice.flavor.id,
             ports=[port["id"] for port in ports],
-            metadata=metadata(machine, estate=self._estate, plan=plan, zone=self._cloud.pool.zone, flavor=choice.flavor.name),
+            metadata=metadata(machine, self._cloud.pool, estate=self._estate, plan=plan, flavor=choice.flavor.name),
             seed=seed,
             group=group,
         )
