@@ -41,13 +41,15 @@ def _decided_there(entry: Entry) -> Iterator[Finding]:
 
 
 def _overlaps(pools: _Pools) -> Iterator[Finding]:
-    """A pool of all zones holds those of each zone: the same servers would be seen on two hosts."""
+    """A pool of all zones holds those of each zone: the same servers would be seen on two hosts. Servers of ours are of one aggregate."""
     for number, (pool, entry) in enumerate(pools):
         for other, first in pools[:number]:
-            same = (pool.cloud, pool.project) == (other.cloud, other.project)
+            same = (pool.cloud, pool.project, pool.aggregate) == (other.cloud, other.project, other.aggregate)
             if same and (pool.zone == other.zone or not (pool.zone and other.zone)):
                 yield entry.finding(
-                    f"uri holds servers of {first.id} too", "give each host a zone of its own, or one host all", "uri"
+                    f"uri holds servers of {first.id} too",
+                    "give each host a zone or an aggregate of its own, or one host all",
+                    "uri",
                 )
 
 

@@ -12,7 +12,7 @@ from controlplane.ledgers import values
 from controlplane.ledgers.os_names import os_name
 from controlplane.ledgers.rows import Ledger, LedgerRow, Remark, shown
 from controlplane.ledgers.values import Reading, plain
-from controlplane.model.cloud import CloudUriError, cloud_pool
+from controlplane.model.cloud import CloudPool, CloudUriError, cloud_pool
 from controlplane.model.estate import LedgerValue
 from controlplane.model.facts import Value
 from controlplane.model.finding import Severity
@@ -44,15 +44,15 @@ def read_openstack(uri: str) -> Ledger:
         raise KasumiError(f"the cloud's URI {error}; {error.remedy}") from None  # without it: it may hold a password
     cloud = Cloud(pool)
     try:
-        return ledger_of(uri, pool.zone, list_project(cloud))
+        return ledger_of(uri, pool, list_project(cloud))
     finally:
         cloud.close()
 
 
-def ledger_of(uri: str, zone: str, project: Project) -> Ledger:
-    """The servers of a zone ("": of all) that are not ours, in the order of their names; never raises."""
+def ledger_of(uri: str, pool: CloudPool, project: Project) -> Ledger:
+    """The servers of a pool that are not ours, in the order of their names; never raises."""
     reading = _Reading(uri, project)
-    servers = [server for server in map(_sound, _records(project.servers)) if in_pool(server, zone)]
+    servers = [server for server in map(_sound, _records(project.servers)) if in_pool(server, pool)]
     servers.sort(key=lambda server: (server["name"], server["id"]))
     rows = tuple(row for server in servers if (row := reading.row(server)) is not None)
     return Ledger(name=uri, rows=rows, remarks=tuple(reading.remarks))
@@ -231,11 +231,13 @@ def _sound(server: Json) -> Json:
     """With texts for what every reading needs."""
     metadata = {key: value for key, value in _record(server.get("metadata")).items() if isinstance(value, str)}
     name, server_id = _text(server.get("name")), _text(server.get("id"))
+    flavor = _record(server.get("flavor"))
     return server | {
         "id": server_id or name,
         "name": name,
         "status": _text(server.get("status")),
         "metadata": metadata,
+        "flavor": flavor | {"extra_specs": _record(flavor.get("extra_specs"))},
     }
 
 

@@ -4,12 +4,15 @@ CLOUD is an entry of `clouds.yaml`, which alone knows addresses and credentials;
 left out. Read by `inventory` (is it written well?) and by `providers` (open it).
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 SCHEME = "openstack"
-_OPTIONS = frozenset({"project", "flavors", "boot", "volume_type", "router"})
+_OPTIONS = frozenset({"project", "flavors", "boot", "volume_type", "router", "keypair", "aggregate"})
+_PROPERTY = re.compile(r"[A-Za-z0-9_.-]+=[A-Za-z0-9_.-]+")
+"""Of an aggregate; a flavor that we make bears it in its name, and Nova takes no other letters there."""
 
 
 class FlavorPolicy(StrEnum):
@@ -37,6 +40,8 @@ class CloudPool:
     """One capacity pool: a cloud by its name in clouds.yaml, an availability zone ("": all), a project ("": as clouds.yaml says).
 
     `volume_type`: of root volumes; empty: the cloud's default. `router`: where the subnets that we make have their gateway; empty: nowhere.
+    `keypair`: what servers made from an image get as their key; empty: none. `aggregate`: properties, each `KEY=VALUE`, of the host
+    aggregate whose hypervisors alone carry its servers; empty: any hypervisor.
     """
 
     uri: str
@@ -47,6 +52,8 @@ class CloudPool:
     boot: BootPolicy = BootPolicy.IMAGE
     volume_type: str = ""
     router: str = ""
+    keypair: str = ""
+    aggregate: tuple[str, ...] = ()
 
 
 class CloudUriError(ValueError):
@@ -88,8 +95,9 @@ def cloud_pool(uri: str) -> CloudPool:
     boot = BootPolicy(options.get("boot", BootPolicy.IMAGE))
     if options.get("volume_type") and boot is not BootPolicy.VOLUME:
         raise CloudUriError("names a volume_type, but its servers boot from images", "add boot=volume, or leave volume_type out")
-    if options.get("router") == "":
-        raise CloudUriError("names an empty router", "write router=NAME, or leave it out")
+    for name in ("router", "keypair"):
+        if options.get(name) == "":
+            raise CloudUriError(f"names an empty {name}", f"write {name}=NAME, or leave it out")
     return CloudPool(
         uri=uri,
         cloud=unquote(parts.netloc),
@@ -99,4 +107,16 @@ def cloud_pool(uri: str) -> CloudPool:
         boot=boot,
         volume_type=options.get("volume_type", ""),
         router=options.get("router", ""),
+        keypair=options.get("keypair", ""),
+        aggregate=_properties(options["aggregate"]) if "aggregate" in options else (),
     )
+
+
+def _properties(text: str) -> tuple[str, ...]:
+    found = text.split(",")
+    if not all(map(_PROPERTY.fullmatch, found)) or len({each.partition("=")[0] for each in found}) < len(found):
+        raise CloudUriError(
+            f"names no properties of an aggregate: aggregate={text}",
+            "write aggregate=KEY=VALUE, or several with commas between, as `openstack aggregate show` tells its properties",
+        )
+    return tuple(sorted(found))

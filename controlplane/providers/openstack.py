@@ -3,7 +3,8 @@
 The parts: `openstack_cloud` (line, pages, errors), `openstack_faults` (what a no means), `openstack_mark` (ownership),
 `openstack_observe` (the look and what it costs), `openstack_image`, `openstack_copy` (migrated disks), `openstack_volume` (root
 disks at Cinder), `openstack_flavor`, `openstack_network` (networks and security groups), `openstack_router`, `openstack_port`,
-`openstack_group` (replicas apart), `openstack_server`, `openstack_adopt` (what stood there before us), `openstack_console`.
+`openstack_group` (replicas apart), `openstack_keypair`, `openstack_server`, `openstack_adopt` (what stood there before us),
+`openstack_console`.
 """
 
 import threading
@@ -27,6 +28,7 @@ from controlplane.providers.openstack_copy import note_booted, remove_copy, unbo
 from controlplane.providers.openstack_faults import ApiError
 from controlplane.providers.openstack_flavor import Choice, choose_flavor
 from controlplane.providers.openstack_group import ensure_server_group
+from controlplane.providers.openstack_keypair import known_keypair
 from controlplane.providers.openstack_mark import ADOPTED, AUTOSTART, MADE_FOR, PLAN, made_for, made_for_text, metadata
 from controlplane.providers.openstack_observe import capacity_of, listing, machines_of, networks_of, quotas_of, state_of
 from controlplane.providers.openstack_port import ensure_port, plug, ports_of, unplug
@@ -301,7 +303,11 @@ class OpenStackProvider:
         *,
         starting: bool,
     ) -> str:
-        """Ports first, the server last: what a crash leaves before it is found again by its mark."""
+        """Ports first, the server last: what a crash leaves before it is found again by its mark.
+
+        A migrated machine has keys of its own, and no keypair.
+        """
+        keypair = self._once("keypair", lambda: known_keypair(self._cloud)) if image is not None else ""
         disk = self._disk(ref, machine, image)
         choice = self._flavor(machine.size, on_volume=bool(disk.volume))
         group = self._group(machine)
@@ -311,9 +317,10 @@ class OpenStackProvider:
             ref,
             disk=disk,
             config_drive=image is not None,
+            keypair=keypair,
             flavor=choice.flavor.id,
             ports=[port["id"] for port in ports],
-            metadata=metadata(machine, estate=self._estate, plan=plan, zone=self._cloud.pool.zone, flavor=choice.flavor.name),
+            metadata=metadata(machine, self._cloud.pool, estate=self._estate, plan=plan, flavor=choice.flavor.name),
             seed=seed,
             group=group,
         )

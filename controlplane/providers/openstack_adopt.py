@@ -8,14 +8,26 @@ from controlplane.errors import RefusedError
 from controlplane.model.observed import PowerState
 from controlplane.model.plan import PlannedMachine
 from controlplane.providers.openstack_cloud import Cloud, Json
-from controlplane.providers.openstack_mark import ADOPTED, AUTOSTART, ESTATE, MACHINE, MADE_FOR, PLAN, UUID, mark_of, tag
+from controlplane.providers.openstack_mark import (
+    ADOPTED,
+    AGGREGATE,
+    AUTOSTART,
+    ESTATE,
+    MACHINE,
+    MADE_FOR,
+    PLAN,
+    UUID,
+    aggregate_note,
+    mark_of,
+    tag,
+)
 from controlplane.providers.openstack_observe import state_of
 from controlplane.providers.openstack_port import mark_of_ref
 from controlplane.providers.openstack_server import note
 from controlplane.providers.openstack_volume import is_volume_backed, root_volume
 from controlplane.providers.protocol import Foreign, MachineRef
 
-_KEYS = (AUTOSTART, PLAN, MADE_FOR, ESTATE, MACHINE, ADOPTED, UUID)
+_KEYS = (AUTOSTART, PLAN, MADE_FOR, ESTATE, MACHINE, ADOPTED, AGGREGATE, UUID)
 """In the order in which they are taken off: while the mark is whole it says adopted, so a cut leaves nothing that we delete."""
 _STEADY = frozenset({PowerState.RUNNING, PowerState.STOPPED, PowerState.PAUSED})
 
@@ -49,7 +61,7 @@ def put_mark(cloud: Cloud, ref: MachineRef, host: str, *, plan: str, autostart: 
             "was touched"
         )
     _describe_ports(cloud, server, mark_of_ref(ref))
-    marks = {ESTATE: ref.estate, MACHINE: ref.machine, UUID: ref.uuid, PLAN: plan}
+    marks = {ESTATE: ref.estate, MACHINE: ref.machine, UUID: ref.uuid, PLAN: plan, **aggregate_note(cloud.pool)}
     note(cloud, server, ref.uuid, {ADOPTED: "yes", AUTOSTART: "on" if autostart else "off"} | marks)
 
 

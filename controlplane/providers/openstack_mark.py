@@ -7,6 +7,7 @@ the server and that is on record, and two servers with the same mark are refused
 from collections.abc import Mapping
 from typing import Any
 
+from controlplane.model.cloud import CloudPool
 from controlplane.model.observed import Mark
 from controlplane.model.plan import PlannedMachine
 from controlplane.model.resources import Resources
@@ -15,13 +16,15 @@ ESTATE, MACHINE, UUID, PLAN = "kasumi_estate", "kasumi_machine", "kasumi_uuid", 
 AUTOSTART = "kasumi_autostart"
 ZONE = "kasumi_zone"
 """The zone it was asked for: a server that no hypervisor took has none of its own."""
+AGGREGATE = "kasumi_aggregate"
+"""The properties of the aggregate that it was made for; without it in one that was made for any hypervisor."""
 ADOPTED = "kasumi_adopted"
 """On a server that stood there before us."""
 MADE_FOR = "kasumi_made_for"
 """`VCPUS/MIB/GIB/FLAVOR`: the size that was asked for and the flavor that was taken for it."""
 
 
-def metadata(machine: PlannedMachine, *, estate: str, plan: str, zone: str, flavor: str) -> dict[str, str]:
+def metadata(machine: PlannedMachine, pool: CloudPool, *, estate: str, plan: str, flavor: str) -> dict[str, str]:
     """What a server of ours carries."""
     return {
         ESTATE: estate,
@@ -29,9 +32,15 @@ def metadata(machine: PlannedMachine, *, estate: str, plan: str, zone: str, flav
         UUID: machine.uuid,
         PLAN: plan,
         AUTOSTART: "on" if machine.autostart else "off",
-        ZONE: zone,
+        ZONE: pool.zone,
         MADE_FOR: made_for_text(machine.size, flavor),
+        **aggregate_note(pool),
     }
+
+
+def aggregate_note(pool: CloudPool) -> dict[str, str]:
+    """What a server of ours carries where its pool is an aggregate."""
+    return {AGGREGATE: ",".join(pool.aggregate)} if pool.aggregate else {}
 
 
 def made_for_text(size: Resources, flavor: str) -> str:

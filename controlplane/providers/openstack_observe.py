@@ -17,7 +17,7 @@ from typing import TypeVar
 from keystoneauth1.exceptions import EndpointNotFound
 from openstack.exceptions import ServiceDisabledException
 
-from controlplane.model.cloud import BootPolicy
+from controlplane.model.cloud import BootPolicy, CloudPool
 from controlplane.model.observed import (
     UNLIMITED,
     HostCapacity,
@@ -30,7 +30,8 @@ from controlplane.model.observed import (
 from controlplane.model.resources import Resources, total
 from controlplane.providers.openstack_cloud import Cloud, Json
 from controlplane.providers.openstack_faults import ApiError
-from controlplane.providers.openstack_mark import AUTOSTART, UUID, ZONE, estate_mark, is_marked, made_for, mark_of
+from controlplane.providers.openstack_flavor import AGGREGATE_SCOPE, asked_of
+from controlplane.providers.openstack_mark import AGGREGATE, AUTOSTART, UUID, ZONE, estate_mark, is_marked, made_for, mark_of
 from controlplane.providers.openstack_network import usable_networks
 from controlplane.providers.openstack_volume import is_volume_backed, root_volume_of
 
@@ -68,7 +69,7 @@ def listing(cloud: Cloud) -> Listing:
     """All servers, ports, networks and groups that count. Raises ApiError."""
     project = cloud.project_id
     fields = ("id", "name", "device_id", "mac_address", "network_id", "fixed_ips", "security_groups", "description")
-    servers = [s for s in cloud.every("compute", "/servers/detail", "servers") if in_pool(s, cloud.pool.zone)]
+    servers = [s for s in cloud.every("compute", "/servers/detail", "servers") if in_pool(s, cloud.pool)]
     return Listing(
         servers=servers,
         ports=cloud.every("network", "/ports", "ports", project_id=project, fields=fields),
@@ -78,11 +79,22 @@ def listing(cloud: Cloud) -> Listing:
     )
 
 
-def in_pool(server: Json, zone: str) -> bool:
-    """True for a server that is there and of this zone, or was asked for there and has none, as no hypervisor took it."""
+def in_pool(server: Json, pool: CloudPool) -> bool:
+    """True for a server that is there and of this zone and aggregate, or was asked for there and has none, as no hypervisor took it.
+
+    A server of ours is of the aggregate that it was made for. A foreign one is of that for which its flavor asks, and of pools
+    that are no aggregate too, whose room it takes as well.
+    """
     if is_gone(server):
         return False
-    return not zone or (server.get("OS-EXT-AZ:availability_zone") or server["metadata"].get(ZONE, zone)) == zone
+    noted, zone = server["metadata"], pool.zone
+    if zone and (server.get("OS-EXT-AZ:availability_zone") or noted.get(ZONE, zone)) != zone:
+        return False
+    if mark_of(noted) is not None:
+        return bool(noted.get(AGGREGATE, "") == ",".join(pool.aggregate))
+    asked = asked_of(pool)
+    found = server["flavor"].get("extra_specs") or {}
+    return not asked or {key: value for key, value in found.items() if key.startswith(AGGREGATE_SCOPE)} == asked
 
 
 def is_gone(server: Json) -> bool:
@@ -250,7 +262,7 @@ def _room(cloud: Cloud) -> Resources | None:
 
     def ask() -> Resources:
         candidates = cloud.get("placement", "/allocation_candidates", **query)
-        return room_of(candidates, _providers_in(cloud) if cloud.pool.zone else None)
+        return room_of(candidates, _providers_in(cloud) if cloud.pool.zone or cloud.pool.aggregate else None)
 
     return _if_we_may(ask)
 
@@ -275,15 +287,37 @@ def _if_we_may(ask: Callable[[], T]) -> T | None:
 
 
 def _providers_in(cloud: Cloud) -> frozenset[str]:
-    """The resource providers of a zone's hypervisors: Placement knows them by the hypervisor's id."""
-    hosts = {
+    """The resource providers of the pool's hypervisors: Placement knows them by the hypervisor's id."""
+    hypervisors = cloud.every("compute", "/os-hypervisors/detail", "hypervisors")
+    hosts = {hypervisor["service"]["host"] for hypervisor in hypervisors}
+    if cloud.pool.zone:
+        hosts &= _hosts_in_zone(cloud)
+    if cloud.pool.aggregate:
+        hosts &= hosts_with(cloud.pool.aggregate, cloud.get("compute", "/os-aggregates")["aggregates"])
+    return frozenset(hypervisor["id"] for hypervisor in hypervisors if hypervisor["service"]["host"] in hosts)
+
+
+def _hosts_in_zone(cloud: Cloud) -> set[str]:
+    return {
         host
         for zone in cloud.get("compute", "/os-availability-zone/detail")["availabilityZoneInfo"]
         if zone["zoneName"] == cloud.pool.zone
         for host in zone.get("hosts") or ()
     }
-    hypervisors = cloud.every("compute", "/os-hypervisors/detail", "hypervisors")
-    return frozenset(hypervisor["id"] for hypervisor in hypervisors if hypervisor["service"]["host"] in hosts)
+
+
+def hosts_with(properties: Iterable[str], aggregates: Iterable[Json]) -> set[str]:
+    """Hosts whose aggregates have all these properties between them; a value may be several with commas between, as Nova reads it."""
+    having = [
+        {
+            host
+            for each in aggregates
+            for host in each["hosts"]
+            if wanted in map(str.strip, each["metadata"].get(key, "").split(","))
+        }
+        for key, _, wanted in (text.partition("=") for text in properties)
+    ]
+    return set.intersection(*having)
 
 
 def _nic(port: Json, networks: Mapping[str, str], groups: Mapping[str, str]) -> ObservedNic:

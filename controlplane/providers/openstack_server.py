@@ -7,14 +7,14 @@ interrupted is found. Nova knows it from the moment it answers, hypervisor or no
 import base64
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controlplane.errors import KasumiError, RefusedError
 from controlplane.model.observed import PowerState
 from controlplane.providers.openstack_alone import make_alone
 from controlplane.providers.openstack_cloud import Cloud, Json
 from controlplane.providers.openstack_faults import fault_text
-from controlplane.providers.openstack_mark import ESTATE, MACHINE, UUID, mark_of, tag
+from controlplane.providers.openstack_mark import AGGREGATE, ESTATE, MACHINE, UUID, mark_of, tag
 from controlplane.providers.openstack_observe import in_pool, is_gone, state_of
 from controlplane.providers.protocol import MachineRef, Seed
 
@@ -62,13 +62,19 @@ def find_server(cloud: Cloud, ref: MachineRef, host: str) -> Json | None:
                 f"machine {ref.machine} on {host}: wanted server {ref.native_id}, which is on record, found its mark on "
                 f"{mine[0]['id']}; nothing was touched, clear it up by hand"
             )
-        if not in_pool(mine[0], cloud.pool.zone):
+        if not in_pool(mine[0], replace(cloud.pool, zone="")):
+            raise RefusedError(
+                f"machine {ref.machine} on {host}: wanted for {_aggregate_words(','.join(cloud.pool.aggregate))}, found server "
+                f"{mine[0]['id']} made for {_aggregate_words(mine[0]['metadata'].get(AGGREGATE, ''))}; plan it on the host that it was made "
+                "for, or have that one remove it first"
+            )
+        if not in_pool(mine[0], cloud.pool):
             raise RefusedError(
                 f"machine {ref.machine} on {host}: wanted in zone {cloud.pool.zone}, found server {mine[0]['id']} in zone "
                 f"{mine[0]['OS-EXT-AZ:availability_zone']}; move it back by hand, or plan it on the host of that zone"
             )
         return mine[0]
-    here = (server for server in found.values() if in_pool(server, cloud.pool.zone))
+    here = (server for server in found.values() if in_pool(server, cloud.pool))
     namesake = next((server for server in here if server["name"] == ref.machine), None)
     if namesake is not None:
         raise RefusedError(
@@ -84,6 +90,7 @@ def create_server(
     *,
     disk: Disk,
     config_drive: bool,
+    keypair: str,
     flavor: str,
     ports: Sequence[str],
     metadata: Mapping[str, str],
@@ -111,6 +118,8 @@ def create_server(
         ]
     else:
         body["imageRef"] = disk.image
+    if keypair:
+        body["key_name"] = keypair
     if seed is not None:
         body["user_data"] = _user_data(ref, seed)
     if cloud.pool.zone:
@@ -234,6 +243,10 @@ def _candidates(cloud: Cloud, ref: MachineRef) -> list[Json]:
 def _bears(server: Json, ref: MachineRef) -> bool:
     noted: Mapping[str, str] = server["metadata"]
     return (noted.get(ESTATE), noted.get(MACHINE), noted.get(UUID)) == (ref.estate, ref.machine, ref.uuid)
+
+
+def _aggregate_words(properties: str) -> str:
+    return f"an aggregate with {properties}" if properties else "any hypervisor"
 
 
 def _user_data(ref: MachineRef, seed: Seed) -> str:

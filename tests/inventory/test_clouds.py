@@ -27,6 +27,9 @@ def test_two_zones_of_one_cloud_are_two_hosts(change):
         ("openstack://west/az1", "openstack://west/az1?flavors=make", True),
         ("openstack://west?project=a", "openstack://west?project=b", False),
         ("openstack://west", "openstack://east/az1", False),
+        ("openstack://west/az1", "openstack://west/az1?aggregate=ssd=true", False),
+        ("openstack://west?aggregate=ssd=true", "openstack://west?aggregate=tier=gold", False),
+        ("openstack://west?aggregate=ssd=true", "openstack://west/az1?aggregate=ssd=true", True),
     ],
 )
 def test_pools_that_hold_the_same_servers_are_refused(change, first, second, overlap):

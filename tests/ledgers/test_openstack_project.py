@@ -14,6 +14,7 @@ from controlplane.inventory import load, read
 from controlplane.ledgers.importing import prepare
 from controlplane.ledgers.mapping import LedgerMap
 from controlplane.ledgers.openstack_project import ledger_of
+from controlplane.model.cloud import CloudPool, cloud_pool
 from controlplane.model.facts import CATALOGUE
 from controlplane.providers.openstack_project import Project
 from tests.inventory.conftest import BASE
@@ -56,7 +57,7 @@ def attached(*names):
 
 
 def read_project(*servers, zone="", **others):
-    ledger = ledger_of(URI, zone, Project(servers=servers, **others))
+    ledger = ledger_of(URI, CloudPool(uri=URI, cloud="west", zone=zone), Project(servers=servers, **others))
     sound(ledger)
     facts = {row.name: {value.field: value.value for value in row.values} for row in ledger.rows}
     return facts, [str(remark.finding()) for remark in ledger.remarks]
@@ -234,10 +235,10 @@ PROJECTS = st.builds(
 )
 
 
-@given(PROJECTS, st.sampled_from(["", "az1"]))
+@given(PROJECTS, st.sampled_from([cloud_pool(URI + part) for part in ("", "/az1", "?aggregate=ssd=true")]))
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_whatever_services_answer_no_exception_and_no_silent_zero(project, zone):
-    sound(ledger_of(URI, zone, project))
+def test_whatever_services_answer_no_exception_and_no_silent_zero(project, pool):
+    sound(ledger_of(URI, pool, project))
 
 
 @given(PROJECTS)
@@ -249,7 +250,7 @@ def test_whatever_services_answer_the_inventory_afterwards_is_valid_and_the_same
             target = directory / file.relative_to(BASE)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(file.read_bytes())
-        ledger = ledger_of(URI, "", project)
+        ledger = ledger_of(URI, cloud_pool(URI), project)
         prepare(ledger, directory, ministry="mof", system="ledger", mapping=LedgerMap()).carry_out()
         assert read(directory)[1] == ()
         assert not prepare(ledger, directory, ministry="mof", system="ledger", mapping=LedgerMap()).differs

@@ -2,10 +2,13 @@
 
 import secrets
 import subprocess
+import time
 from dataclasses import replace
 from hashlib import sha256
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from controlplane.errors import KasumiError, RefusedError
 from controlplane.model.cloud import cloud_pool
@@ -14,9 +17,10 @@ from controlplane.model.plan import PlannedImage, PlannedNetwork, PlannedNic
 from controlplane.model.resources import Resources
 from controlplane.providers.opening import open_provider
 from controlplane.providers.openstack_cloud import Cloud
+from controlplane.providers.openstack_flavor import asked_of, choose_flavor
 from controlplane.providers.openstack_network import ensure_network, ensure_subnet
 from lab.openstack import layout
-from tests.openstack.openstack_hand import OpenStackHand
+from tests.openstack.openstack_hand import HOST, OpenStackHand
 from tests.providers.contract import AdoptContract, CardContract, ImageContract, MachineContract, NetworkContract
 from tests.providers.place import Place
 
@@ -162,6 +166,27 @@ def test_a_size_that_no_flavor_has_takes_the_nearest_or_is_refused(clean):
         clean.provider = made
 
 
+def test_new_servers_have_the_keypair_of_their_pool(clean):
+    made, name, machine = clean.provider, f"{clean.estate}-key", clean.machine()
+    key = Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    try:
+        clean.provider = open_provider("cloud1", f"{clean.hand.cloud.pool.uri}&keypair={name}", POOL, estate=clean.estate)
+        before = clean.hand.disks()
+        with pytest.raises(KasumiError, match=f"keypair {name} .*found none .*keypair create --public-key FILE {name}"):
+            clean.ensure(machine)
+        assert clean.hand.disks() == before
+        clean.hand.cloud.post("compute", "/os-keypairs", {"keypair": {"name": name, "public_key": key}})
+        clean.ensure(machine)
+        seen, had = clean.seen(machine), clean.hand.server(machine.id)["key_name"]
+        clean.provider, keyed = made, clean.provider
+        clean.ensure(machine)
+        assert (clean.seen(machine), had, clean.hand.server(machine.id)["key_name"]) == (seen, name, name)
+        keyed.close()
+    finally:
+        clean.provider = made
+        clean.hand.cloud.delete("compute", f"/os-keypairs/{name}")
+
+
 def test_a_zone_has_the_room_of_its_own_hypervisors(clean):
     cloud = clean.hand.cloud.pool.cloud
     found = {}
@@ -172,6 +197,72 @@ def test_a_zone_has_the_room_of_its_own_hypervisors(clean):
     assert {look.capacity.basis for look in found.values()} == {"quota and placement"}
     assert found["/az1"].disk_free_gib <= len(layout.ZONES["az1"]) * layout.COMPUTE_DISK_GIB
     assert found["/az1"].disk_free_gib + found["/az2"].disk_free_gib == found[""].disk_free_gib
+
+
+@pytest.fixture
+def aggregate(clean):
+    """The property of an aggregate with one host of each zone."""
+    admin, (key, value) = clean.hand.cloud, ("disk", clean.estate)
+    made = admin.post("compute", "/os-aggregates", {"aggregate": {"name": f"{clean.estate}-ssd"}})["aggregate"]["id"]
+    hosts = [names[1] for names in layout.ZONES.values()]
+    for action in ({"set_metadata": {"metadata": {key: value}}}, *({"add_host": {"host": host}} for host in hosts)):
+        admin.post("compute", f"/os-aggregates/{made}/action", action)
+    yield f"{key}={value}"
+    clean.clear()
+    for host in hosts:
+        admin.post("compute", f"/os-aggregates/{made}/action", {"remove_host": {"host": host}})
+    admin.delete("compute", f"/os-aggregates/{made}")
+
+
+def test_machines_of_an_aggregate_stand_on_its_hypervisors_and_no_other_pool_takes_its_flavors(clean, aggregate):
+    size = Resources(vcpus=1, memory_mib=77, disk_gib=1)
+    made, cloud, machines = clean.provider, clean.hand.cloud.pool.cloud, [clean.machine(size=size) for _ in range(2)]
+    uri = f"openstack://{cloud}/az1?flavors=make&aggregate={aggregate}"
+    of_aggregate = open_provider("cloud1", uri, POOL, estate=clean.estate)
+    anywhere = open_provider("cloud1", f"openstack://{cloud}/az1?flavors=exact", POOL, estate=clean.estate)
+    flavor = f"kasumi-1c-77m-1g-{aggregate.replace('=', '-')}"
+    try:
+        clean.provider = of_aggregate
+        for machine in machines:
+            until_made(clean, machine)
+        assert {clean.hand.server(machine.id)[HOST] for machine in machines} == {layout.ZONES["az1"][1]}
+        assert {clean.hand.server(machine.id)["flavor"]["original_name"] for machine in machines} == {flavor}
+        look = of_aggregate.observe()
+        assert look.capacity.basis == "quota and placement"
+        assert look.disk_free_gib <= layout.COMPUTE_DISK_GIB
+        clean.provider = anywhere
+        assert not {machine.id for machine in machines} & {seen.name for seen in anywhere.observe().machines}
+        with pytest.raises(RefusedError, match=f"for any hypervisor, found server .* made for an aggregate with {aggregate}"):
+            clean.ensure(machines[0])
+        with pytest.raises(RefusedError, match="wanted a flavor of 1 vCPU, 77 MiB, 1 GiB, found none"):
+            clean.ensure(clean.machine(size=size))
+
+        cut = Cloud(cloud_pool(uri))
+        (asked,) = asked_of(cut.pool)
+        cut.post("compute", f"/flavors/{flavor}/action", {"removeTenantAccess": {"tenant": cut.project_id}})
+        cut.delete("compute", f"/flavors/{flavor}/os-extra_specs/{asked}")
+        assert choose_flavor(cut, size, on_volume=False) == choose_flavor(cut, size, on_volume=False)
+        cut.post("compute", f"/flavors/{flavor}/os-extra_specs", {"extra_specs": {"hw:cpu_policy": "dedicated"}})
+        with pytest.raises(RefusedError, match=f"flavor {flavor} .*found one of this name that is otherwise"):
+            choose_flavor(cut, size, on_volume=False)
+    finally:
+        clean.provider = of_aggregate
+        clean.clear()
+        clean.provider = made
+        clean.hand.cloud.delete("compute", f"/flavors/{flavor}")
+        of_aggregate.close()
+        anywhere.close()
+
+
+def until_made(place, machine):
+    """Nova tells its scheduler of a new aggregate in passing, so the first order may come before the news."""
+    deadline = time.monotonic() + 300
+    while True:
+        try:
+            return place.ensure(machine)
+        except KasumiError as error:
+            if "No valid host" not in str(error) or time.monotonic() > deadline:
+                raise
 
 
 def test_a_network_that_the_inventory_names_is_used_as_it_is(clean):

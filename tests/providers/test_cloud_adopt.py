@@ -2,21 +2,21 @@
 
 from contextlib import nullcontext
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 
 from controlplane.errors import RefusedError
+from controlplane.model.cloud import cloud_pool
 from controlplane.model.plan import Method
 from controlplane.providers.openstack import OpenStackProvider
 from controlplane.providers.openstack_adopt import look_at, put_mark, refuse_larger_volume, take_mark
-from controlplane.providers.openstack_mark import ADOPTED, ESTATE, MACHINE, UUID, mark_of
+from controlplane.providers.openstack_mark import ADOPTED, AGGREGATE, ESTATE, MACHINE, UUID, mark_of
 from controlplane.providers.protocol import MachineRef
 from tests.execution.plans import machine
 
 WEB = machine("web1", method=Method.ADOPT)
 REF = MachineRef(estate="lab", machine="web1", uuid=WEB.uuid, native_id="6e3f")
-MARK = {ESTATE: "lab", MACHINE: "web1", UUID: WEB.uuid}
+MARK = {ESTATE: "lab", MACHINE: "web1", UUID: WEB.uuid, AGGREGATE: "ssd=true"}
 
 
 class CutError(Exception):
@@ -26,7 +26,7 @@ class CutError(Exception):
 class Nova:
     """One server with one port; after `changes` more changes the line is cut."""
 
-    pool = SimpleNamespace(uri="openstack://west/az1", zone="")
+    pool = cloud_pool("openstack://west?aggregate=ssd=true")
 
     def __init__(self, metadata=None, *, changes=100, **server):
         noted = {"theirs": "kept"} | (metadata or {})

@@ -8,15 +8,17 @@ import pytest
 from requests import Response
 
 from controlplane.errors import ExitCode
+from controlplane.model.cloud import cloud_pool
 from controlplane.model.observed import UNLIMITED, Mark, PowerState, Quota
 from controlplane.model.resources import Resources
 from controlplane.providers.openstack_console import ssh_host_keys
 from controlplane.providers.openstack_faults import ApiError, error_of, fault_text, quota_text
-from controlplane.providers.openstack_flavor import Flavor, exact, flavor_of, nearest
+from controlplane.providers.openstack_flavor import Flavor, asked_of, exact, flavor_of, nearest
 from controlplane.providers.openstack_mark import made_for
 from controlplane.providers.openstack_network import usable_networks
 from controlplane.providers.openstack_observe import (
     Listing,
+    hosts_with,
     in_pool,
     machines_of,
     networks_of,
@@ -180,14 +182,31 @@ def test_a_server_of_which_the_cloud_does_not_say_whether_it_ran_is_not_taken_fo
 
 
 def test_a_pool_is_a_zone_and_what_has_no_host_yet():
-    assert in_pool(server(), "")
-    assert in_pool(server(), "az1")
-    assert not in_pool(server(), "az2")
+    anywhere, az1, az2 = pools("", "/az1", "/az2")
+    assert in_pool(server(), anywhere)
+    assert in_pool(server(), az1)
+    assert not in_pool(server(), az2)
     nowhere = server(**{"OS-EXT-AZ:availability_zone": ""}, metadata=NOTED | {"kasumi_zone": "az2"})
-    assert in_pool(nowhere, "az2")
-    assert not in_pool(nowhere, "az1")
-    assert in_pool(server(**{"OS-EXT-AZ:availability_zone": None}, metadata={}), "az2")
-    assert not in_pool(server(status="SOFT_DELETED"), "")
+    assert in_pool(nowhere, az2)
+    assert not in_pool(nowhere, az1)
+    assert in_pool(server(**{"OS-EXT-AZ:availability_zone": None}, metadata={}), az2)
+    assert not in_pool(server(status="SOFT_DELETED"), anywhere)
+
+
+def test_a_server_of_ours_is_of_the_aggregate_it_was_made_for_and_a_foreign_one_of_that_its_flavor_asks_for():
+    anywhere, ssd, gold = pools("", "?aggregate=ssd=true", "?aggregate=ssd=true,tier=gold")
+    made = server(metadata=NOTED | {"kasumi_aggregate": "ssd=true"})
+    assert [in_pool(made, pool) for pool in (anywhere, ssd, gold)] == [False, True, False]
+    specs = {"aggregate_instance_extra_specs:ssd": "true", "hw:cpu_policy": "dedicated"}
+    asking = {"vcpus": 1, "ram": 1024, "disk": 10, "original_name": "fast", "extra_specs": specs}
+    assert [in_pool(server(flavor=asking), pool) for pool in (anywhere, ssd, gold)] == [True, False, False], "adopted before"
+    foreign = server(flavor=asking, metadata={})
+    assert [in_pool(foreign, pool) for pool in (anywhere, ssd, gold)] == [True, True, False]
+    assert [in_pool(server(metadata={}), pool) for pool in (anywhere, ssd)] == [True, False]
+
+
+def pools(*parts):
+    return [cloud_pool(f"openstack://west{part}") for part in parts]
 
 
 def test_networks_of_others_are_their_own_bridge():
@@ -231,6 +250,26 @@ def test_flavors_exact_and_nearest():
     listed = {"id": "1", "name": "gpu", "vcpus": 2, "ram": 2048, "disk": 20, "extra_specs": {"resources:VGPU": "1"}}
     assert flavor_of(listed).special
     assert not flavor_of(listed | {"extra_specs": {}}).special
+
+
+def test_flavors_of_an_aggregate_are_those_that_ask_for_it_and_nothing_else():
+    anywhere, ssd = map(asked_of, pools("", "?aggregate=ssd=true"))
+    listed = {"id": "1", "name": "fast", "vcpus": 2, "ram": 2048, "disk": 20, "extra_specs": dict(ssd)}
+    assert ssd == {"aggregate_instance_extra_specs:ssd": "true"}
+    assert (flavor_of(listed, anywhere).special, flavor_of(listed, ssd).special) == (True, False)
+    assert flavor_of(listed | {"extra_specs": ssd | {"hw:cpu_policy": "dedicated"}}, ssd).special
+    assert flavor_of(listed | {"extra_specs": {}}, ssd).special
+
+
+def test_hosts_of_an_aggregate_have_all_its_properties_between_their_aggregates():
+    aggregates = [
+        {"hosts": ["h1", "h2"], "metadata": {"availability_zone": "az1"}},
+        {"hosts": ["h2", "h3"], "metadata": {"ssd": "true"}},
+        {"hosts": ["h3"], "metadata": {"tier": "silver, gold"}},
+    ]
+    assert hosts_with(("ssd=true",), aggregates) == {"h2", "h3"}
+    assert hosts_with(("ssd=true", "tier=gold"), aggregates) == {"h3"}
+    assert hosts_with(("ssd=false",), aggregates) == set()
 
 
 def test_quota_of_nova_names_each_wanted_used_and_limit():
