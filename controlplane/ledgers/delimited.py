@@ -20,6 +20,8 @@ _MAX_RECORD_LINES = 50
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
+_JIS = "\x1b$"
+"""How ISO-2022-JP changes to Japanese; no other text has it."""
 _OTHERS = (
     (b"%pdf-", "a PDF"),
     (b"{\\rtf", "RTF"),
@@ -61,17 +63,20 @@ def read_delimited(raw: bytes, file: str, headings: Headings) -> tuple[Sheet, tu
 
 
 def _decoded(raw: bytes, file: str, remarks: list[Remark]) -> str:
-    """The text, by mark or else the first of UTF-8 and CP932 that fits; bytes that fit neither are told line by line."""
+    """The text, by mark, by the escapes of JIS, or else the first of UTF-8 and CP932 that fits; bytes that fit none are told by line."""
     for mark, name in _BOMS:
         if raw.startswith(mark):
             text = raw.decode(name, errors="replace")
             break
     else:
         try:
-            return raw.decode("utf-8")
+            text, why = raw.decode("utf-8"), ""
+            if _JIS in text:
+                text, why = raw.decode("iso2022_jp_ext", errors="replace"), "has the escapes of JIS, read as ISO-2022-JP"
         except UnicodeDecodeError:
-            text = raw.decode("cp932", errors="replace")
-            remarks.append(Remark(severity=Severity.INFORMATION, where=file, why="is not UTF-8, read as CP932"))
+            text, why = raw.decode("cp932", errors="replace"), "is not UTF-8, read as CP932"
+        if why:
+            remarks.append(Remark(severity=Severity.INFORMATION, where=file, why=why))
     if "\ufffd" in text:
         for number, line in enumerate(io.StringIO(text, newline=""), start=1):
             if "\ufffd" in line:

@@ -20,12 +20,13 @@ from tests.ledgers.files import CHINESE, ENGLISH, JAPANESE, write_workbook
 GENERATED = Path("inventory/50-ledger-mof.yml")
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp932", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp932", "utf-16", "iso2022_jp_ext"])
 def test_a_japanese_csv_in_any_encoding(import_, encoding, golden):
     Path("台帳.csv").write_text(JAPANESE, encoding=encoding)
     done = import_("台帳.csv")
     assert done.returncode == 0
     said = done.stdout.replace("information: 台帳.csv: is not UTF-8, read as CP932\n", "")
+    said = said.replace("information: 台帳.csv: has the escapes of JIS, read as ISO-2022-JP\n", "")
     golden("japanese.txt", f"{said}{done.stderr}\n{GENERATED.read_text(encoding='utf-8')}")
     web02 = load(Path("inventory")).servers["web02"]
     assert (web02.size.vcpus, web02.size.memory_mib, web02.size.disk_gib) == (4, 16384, 300)
