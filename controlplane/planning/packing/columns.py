@@ -14,6 +14,7 @@ import numpy as np
 from controlplane.planning.packing.fillings import Fillings, Floats, best_fillings
 from controlplane.planning.packing.greedy import memberships
 from controlplane.planning.packing.highs import quiet_lp
+from controlplane.planning.packing.listing import best_listed, listed_fillings
 from controlplane.planning.packing.meter import Meter
 from controlplane.planning.packing.problem import Bins, Ints, Problem
 
@@ -22,6 +23,12 @@ _FURTHER_NODES = 100_000
 _THOROUGH_NODES = 4_000_000
 _ROUNDS = 4_000
 _FILLINGS = 400
+_LISTED = 2_500_000
+"""Fillings up to which all are listed, and the best looked up rather than searched for."""
+_LOOKUP = 5
+"""Array elements that a look-up goes over for each filling that is listed."""
+_LOOKUPS, _SHARE_OF_LOOKUPS = 200, 0.5
+"""Look-ups that there should be work for in a part of what is left, or the list is not made."""
 _SMOOTHING = 0.5
 _PENALTY = 1e3
 """Cost of leaving an item uncovered in the master; high enough that no packing has it, low enough not to blur the duals."""
@@ -45,6 +52,8 @@ class Master:
 
     def __init__(self, problem: Problem, meter: Meter) -> None:
         self._problem = problem
+        self._listed = _every_filling(problem, meter) if problem.uniform else None
+        """Every filling there is, where these are few enough."""
         self._meter = meter
         self._rows = len(problem.copies)
         self._kinds = len(problem.capacities)
@@ -125,6 +134,9 @@ class Master:
             if rounds < 0 or self._meter.spent or ceil(bound - _SAFETY) >= ceil(value - _SAFETY):
                 return value, use, bound
             worths = np.maximum(worths, 0.0)
+            if self._listed is not None:
+                worth = self._fill(0, worths, 0, np.inf, 0).bound
+                bound = max(bound, self._farley(worths, stock_duals, np.array([worth])))
             centre = _SMOOTHING * centre + (1 - _SMOOTHING) * worths
             if self.add(self._cover(centre, worths, stock_duals, _QUICK_NODES)):
                 continue
@@ -185,6 +197,9 @@ class Master:
         return np.where(self._problem.admits[:, kind], self._wanted, 0)
 
     def _fill(self, kind: int, worths: Floats, nodes: int, above: float, most: int) -> Fillings:
+        if self._listed is not None:
+            self._meter.elements(_LOOKUP * len(self._listed))
+            return best_listed(self._listed, self._wanted, worths, above=above, most=most)
         capacity = self._problem.capacities[kind]
         fillings = best_fillings(
             self._problem.sizes, capacity, self._limits(kind), worths, self._groups, nodes=nodes, above=above, most=most
@@ -192,6 +207,11 @@ class Master:
         self._meter.nodes(fillings.nodes)
         self._meter.elements(20 * self._problem.sizes.size)
         return fillings
+
+
+def _every_filling(problem: Problem, meter: Meter) -> Ints | None:
+    affordable = meter.elements_in(_SHARE_OF_LOOKUPS) // (_LOOKUPS * _LOOKUP)
+    return listed_fillings(problem, problem.capacities[0], meter, min(_LISTED, affordable))
 
 
 def _pattern(kind: int, content: dict[int, int]) -> Pattern:

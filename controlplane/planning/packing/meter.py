@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 _NODES_A_UNIT = 40_000_000
 _PICKS_A_UNIT = 50_000_000
-_COLUMNS_A_UNIT = 2_000
+_COLUMNS_A_UNIT = 1_000
 _SIMPLEX_UPDATES_A_UNIT = 8_000_000
 """Rows of the basis touched by simplex iterations."""
+_UPDATES_OF_A_BRANCHING = 2.5
+"""Each iteration of an integer programme against one of a linear programme: it has cuts, tries heuristics and starts anew."""
 _ARRAY_ELEMENTS_A_UNIT = 300_000_000
 _LOOP_ELEMENTS_A_UNIT = 1_200_000_000
 
@@ -42,6 +44,15 @@ class Meter:
         """Columns that a part of what is left is enough for."""
         return max(0, int(self.left * share * _COLUMNS_A_UNIT))
 
+    def branchings_in(self, share: float, rows: int) -> int:
+        """Nodes of an integer programme that a part of what is left is enough for, when each takes half as many iterations as rows."""
+        each = _UPDATES_OF_A_BRANCHING * max(1, rows) / 2 * (rows + 100) / _SIMPLEX_UPDATES_A_UNIT
+        return max(0, int(self.left * share / each))
+
+    def branching(self, iterations: int, rows: int) -> None:
+        """Iterations of the simplex method below an integer programme."""
+        self.left -= _UPDATES_OF_A_BRANCHING * iterations * (rows + 100) / _SIMPLEX_UPDATES_A_UNIT
+
     def simplex(self, iterations: int, rows: int) -> None:
         """Iterations of the simplex method."""
         self.left -= (iterations * (rows + 100) + 3_000) / _SIMPLEX_UPDATES_A_UNIT
@@ -49,6 +60,10 @@ class Meter:
     def elements(self, count: int) -> None:
         """Elements that array operations go over."""
         self.left -= (count + 2_000) / _ARRAY_ELEMENTS_A_UNIT
+
+    def elements_in(self, share: float) -> int:
+        """Elements that a part of what is left is enough for."""
+        return max(0, int(self.left * share * _ARRAY_ELEMENTS_A_UNIT))
 
     def loops(self, count: int) -> None:
         """Elements that compiled loops go over."""

@@ -23,10 +23,12 @@ _ROWS_TIMES_ITEMS = 400_000_000
 """Rows times items up to which bins are filled by choosing each item anew."""
 _SHARE_OF_BOUND = 0.5
 """Part of the work that the bound may take; the rest is for the packing."""
-_SHARE_OF_FIRST_DIVES = 0.5
+_SHARE_OF_FIRST_DIVES = 0.15
 """Part of what the bound left that dives may take before full fillings are covered; the rest of the work is for further dives."""
 _FEW_FILLINGS, _SEEDED_FILLINGS, _MANY_FILLINGS = 1_000, 8_000, 30_000
 """Full fillings to cover before the configuration LP, to begin it with, and to cover when dives did not reach the bound."""
+_LITTLE, _MUCH = 0.02, 0.5
+"""Parts of what is left of the work that branching may take in the one cover and in the other."""
 
 
 def solve(problem: Problem, *, work: Work) -> Packing:
@@ -49,7 +51,7 @@ def solve(problem: Problem, *, work: Work) -> Packing:
             return best.packing(problem, bound.bins, method, bound.proof)
     bound = best_of(bound, dual_feasible_bound(problem))
     if left == 0:
-        best, method, bound = _snugly(problem, best, method, bound, meter, _FEW_FILLINGS)
+        best, method, bound = _snugly(problem, best, method, bound, meter, _FEW_FILLINGS, _LITTLE)
     columns = len(problem.copies) <= _ROWS_FOR_COLUMNS and len(problem.capacities) <= _KINDS_FOR_COLUMNS
     if left or len(best) <= bound.bins or not columns:
         return best.packing(problem, bound.bins, method, bound.proof)
@@ -73,14 +75,16 @@ def solve(problem: Problem, *, work: Work) -> Packing:
             best, method = dived, "dive into the configuration LP"
         part.left += more
         if more:
-            best, method, bound = _snugly(problem, best, method, bound, part, _MANY_FILLINGS)
+            best, method, bound = _snugly(problem, best, method, bound, part, _MANY_FILLINGS, _MUCH)
     return best.packing(problem, bound.bins, method, bound.proof)
 
 
-def _snugly(problem: Problem, best: Bins, method: str, bound: Bound, meter: Meter, most: int) -> tuple[Bins, str, Bound]:
+def _snugly(
+    problem: Problem, best: Bins, method: str, bound: Bound, meter: Meter, most: int, share: float
+) -> tuple[Bins, str, Bound]:
     """A packing that meets the bound, or a bound one higher, and so on, as far as listing that many fillings can tell."""
     while problem.uniform and bound.bins < len(best) and not meter.spent:
-        snug = pack_snugly(problem, bound.bins, meter, most)
+        snug = pack_snugly(problem, bound.bins, meter, most, share)
         if snug.bins is not None:
             return snug.bins, "cover by the fillings that are full enough", bound
         if not snug.impossible:

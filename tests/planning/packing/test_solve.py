@@ -141,7 +141,7 @@ def test_many_triplets_are_covered_by_the_fillings_that_are_full_enough():
 @given(small_problems(), st.integers(1, 8))
 def test_a_snug_packing_is_found_just_where_there_is_one(problem, bins):
     plain = Problem(sizes=problem.sizes, copies=problem.copies, capacities=problem.capacities)
-    snug = pack_snugly(plain, bins, Meter(left=10), 30_000)
+    snug = pack_snugly(plain, bins, Meter(left=10), 30_000, 0.5)
     assert snug.impossible == (bins < fewest(plain))
     if snug.bins is not None:
         packing = snug.bins.packing(plain, 1, "", "")
@@ -154,8 +154,8 @@ def test_a_snug_packing_is_found_just_where_there_is_one(problem, bins):
 
 def test_fillings_too_many_to_list_prove_nothing():
     problem = Problem(sizes=np.array([[1]] * 12), copies=np.array([1] * 12), capacities=np.array([[10]]))
-    assert pack_snugly(problem, 2, Meter(left=10), 100) == Snug()
-    assert pack_snugly(problem, 1, Meter(left=10), 100) == Snug(impossible=True)
+    assert pack_snugly(problem, 2, Meter(left=10), 100, 0.5) == Snug()
+    assert pack_snugly(problem, 1, Meter(left=10), 100, 0.5) == Snug(impossible=True)
 
 
 def test_a_fleet_of_few_flavours_has_no_gap():
