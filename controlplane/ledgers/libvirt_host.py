@@ -34,6 +34,10 @@ def read_libvirt(uri: str, *, ssh_config: str = "") -> Ledger:
         )
     finally:
         source.close()
+    if not seen.machines:
+        remarks.append(
+            Remark(severity=Severity.WARNING, where=uri, why="has no guest", remedy="see that the URI is the right one")
+        )
     return Ledger(name=uri, rows=rows, remarks=tuple(remarks))
 
 

@@ -55,6 +55,11 @@ def ledger_of(uri: str, pool: CloudPool, project: Project) -> Ledger:
     servers = [server for server in map(_sound, _records(project.servers)) if in_pool(server, pool)]
     servers.sort(key=lambda server: (server["name"], server["id"]))
     rows = tuple(row for server in servers if (row := reading.row(server)) is not None)
+    if not servers:
+        why = f"has no server{' in this zone' if pool.zone else ''} that we may see"
+        reading.remarks.append(
+            Remark(severity=Severity.WARNING, where=uri, why=why, remedy="see that the project is the right one")
+        )
     return Ledger(name=uri, rows=rows, remarks=tuple(reading.remarks))
 
 

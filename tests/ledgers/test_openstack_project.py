@@ -194,8 +194,14 @@ def test_deleted_servers_and_other_zones_are_left_out_and_bare_metal_is_physical
     assert {name: found["kind"] for name, found in facts.items()} == {"Web01.mof.example": "physical"}
 
 
+def test_a_project_without_servers_is_no_silent_zero():
+    end = "that we may see, see that the project is the right one"
+    assert read_project() == ({}, [f"{URI}: has no server {end}"])
+    assert read_project(server(), zone="az2") == ({}, [f"{URI}: has no server in this zone {end}"])
+
+
 def test_what_our_rights_do_not_reach_is_told_once():
-    _, remarks = read_project(refused={"volumes": "GET /volumes/detail: 403 Policy does not allow it"})
+    _, remarks = read_project(server(), refused={"volumes": "GET /volumes/detail: 403 Policy does not allow it"})
     assert remarks == [f"{URI}: 'GET /volumes/detail: 403 Policy does not allow it': disks of servers with volumes are not known"]
 
 
