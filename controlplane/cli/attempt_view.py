@@ -37,12 +37,23 @@ def show_attempt(attempt: Attempt, *, verb: str, machines: int, seconds: float) 
             (*DRIFT_COLUMNS, "result"),
             [[str(outcome_record(outcome)[column]) for column in (*DRIFT_COLUMNS, "result")] for outcome in done.outcomes],
         )
-    for outcome in done.outcomes:
-        if outcome.message and outcome.result is not Result.DONE:
-            say(f"{outcome.drift.subject} on {outcome.drift.host}: {outcome.message}")
+    for line in dict.fromkeys(
+        _why(outcome) for outcome in done.outcomes if outcome.message and outcome.result is not Result.DONE
+    ):
+        say(line)
     for host, why in sorted(done.unreachable.items()):
         say(f"host {host} not reached: {why}")
     say(sentence(attempt, verb=verb, machines=machines, seconds=seconds))
+
+
+def _why(outcome: Outcome) -> str:
+    """Differences of one machine often fail of one cause, and its text may name the machine already."""
+    said = outcome.message
+    return (
+        said
+        if said.startswith(f"machine {outcome.drift.subject}")
+        else f"{outcome.drift.subject} on {outcome.drift.host}: {said}"
+    )
 
 
 def sentence(attempt: Attempt, *, verb: str, machines: int, seconds: float) -> str:

@@ -30,8 +30,9 @@ def import_(
     file: str = typer.Argument(
         ...,
         metavar="FILE",
-        help="The ledger: CSV, XLSX (RVTools too), NetBox CSV, an Ansible inventory, a libvirt URI, or openstack://CLOUD.",
+        help="The ledger: CSV, XLSX (RVTools too), NetBox CSV, an Ansible inventory, a libvirt URI, openstack://CLOUD, or `openstack`.",
     ),
+    cloud: str = typer.Argument("", metavar="[CLOUD]", help="After `openstack`: the cloud by its name in clouds.yaml."),
     ministry: str = typer.Option(..., "--ministry", help="Id of the ministry whose servers these are."),
     system: str = typer.Option("", "--system", help="Id of the system of rows that name none, or none of the inventory's."),
     map_file: OptionalPath = typer.Option(
@@ -50,6 +51,8 @@ def import_(
     nothing is ever removed. Exit codes: 0 done, 3 some rows are not imported, 5 a change was not confirmed.
     """
     session = Session(home=home, inventory=inventory)
+    if cloud:
+        file = _uri_of(file, cloud)
     mapping = read_map(map_file)
     ledger = _ledger(session, file, source_kind, mapping)
     ready = prepare(ledger, session.settings.inventory, ministry=ministry, system=system, mapping=mapping)
@@ -61,6 +64,13 @@ def import_(
         _record(session, ready, file, ledger.sha256)
     say(_sentence(ready, ledger.name, dry_run))
     return ExitCode.PARTLY_FAILED if ready.refused_rows else ExitCode.DONE
+
+
+def _uri_of(kind: str, cloud: str) -> str:
+    """`openstack CLOUD`, as a person says it."""
+    if kind != SCHEME:
+        raise KasumiError(f"inventory import: one ledger at a time, found {kind!r} and {cloud!r}", ExitCode.USAGE)
+    return f"{SCHEME}://{cloud}"
 
 
 def _ledger(session: Session, file: str, kind: SourceKind, mapping: LedgerMap) -> Ledger:

@@ -9,10 +9,13 @@ from controlplane.model.lease import AtEnd, Lease, LeaseState
 from controlplane.model.migration import Migration, Phase
 from controlplane.model.observed import HostObservation, Mark, Observation, ObservedMachine, PowerState
 from controlplane.model.plan import Method, Plan, PlannedMachine
-from controlplane.model.security import security_groups
+from controlplane.model.security import IN, SecurityGroup, rules_of, security_groups
 from controlplane.planning.leases import planned_leases
 
 _ARRIVED = frozenset({Phase.CUT_OVER, Phase.FINALIZED})
+
+_STAYING = frozenset({Action.REFUSE, Action.WAIT, Action.MIGRATE})
+_RULES = "rules of "
 
 _POWER_ACTIONS = {
     PowerState.STOPPED: Action.START,
@@ -64,7 +67,19 @@ def differences(plan: Plan, observation: Observation, memory: Memory) -> tuple[D
                 else:
                     found.extend(_machine_drift(plan, machine, host, there, memory))
         found.extend(_surplus(plan, host, memory))
-    return tuple(found)
+    return tuple(_rules_once(found))
+
+
+def _rules_once(found: list[Drift]) -> Iterator[Drift]:
+    """Machines share security groups, and the first that can be adjusted puts a group right for all: only it shows the difference."""
+    stuck = {(drift.host, drift.subject) for drift in found if drift.action in _STAYING}
+    told: set[tuple[str, str]] = set()
+    for drift in found:
+        if drift.what.startswith(_RULES):
+            if (drift.host, drift.what) in told or (drift.host, drift.subject) in stuck:
+                continue
+            told.add((drift.host, drift.what))
+        yield drift
 
 
 def unplanned_foreign(plan: Plan, observation: Observation) -> int:
@@ -148,7 +163,7 @@ def lying(machine: PlannedMachine) -> PlannedMachine:
 def _let_lie(rows: Iterator[Drift], lease: Lease, found: list[tuple[HostObservation, ObservedMachine]]) -> Iterator[Drift]:
     """What is left of the drift of a machine that is kept stopped: what a person must decide, its stop, and its autostart."""
     left = list(rows)
-    stays = [row for row in left if row.action in {Action.REFUSE, Action.WAIT, Action.MIGRATE}]
+    stays = [row for row in left if row.action in _STAYING]
     yield from stays
     if stays:
         return
@@ -220,10 +235,26 @@ def _card_drift(plan: Plan, machine: PlannedMachine, host: HostObservation, seen
             continue
         if card.address not in {None, nic.address}:
             yield _drift(host, machine.id, f"address of {nic.mac}", nic.address, card.address or "none", Action.RECONNECT)
-        wanted = tuple(group.name for group in security_groups(plan.estate, machine, nic))
+        groups = security_groups(plan.estate, machine, nic)
+        wanted = tuple(group.name for group in groups)
         if card.security_groups not in {None, wanted}:
             found = ", ".join(card.security_groups or ()) or "none"
             yield _drift(host, machine.id, f"security groups of {nic.mac}", ", ".join(wanted), found, Action.RECONNECT)
+        for group in groups:
+            yield from _rules_drift(machine, host, group)
+
+
+def _rules_drift(machine: PlannedMachine, host: HostObservation, group: SecurityGroup) -> Iterator[Drift]:
+    """A group that lets in what it should not, or not what it should. What it lets out besides is left alone."""
+    seen = next((each for each in host.security_groups if each.name == group.name), None)
+    if seen is None:
+        return
+    wanted = {str(rule) for rule in rules_of(group)}
+    lacking = sorted(wanted.difference(seen.rules))
+    surplus = sorted(rule for rule in set(seen.rules) - wanted if rule.startswith(f"{IN} "))
+    if lacking or surplus:
+        wanted_text, found = ", ".join(lacking) or "nothing more", ", ".join(surplus) or "not there"
+        yield _drift(host, machine.id, f"{_RULES}{group.name}", wanted_text, found, Action.RECONNECT)
 
 
 def _surplus(plan: Plan, host: HostObservation, memory: Memory) -> Iterator[Drift]:

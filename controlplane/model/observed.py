@@ -108,6 +108,14 @@ class ObservedNetwork:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedGroup:
+    """A security group of ours, and the rules that it has, in the words of `model.security`."""
+
+    name: str
+    rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostCapacity:
     """Physical capacity. `used_by_foreign`: allocated to domains not ours.
 
@@ -159,6 +167,8 @@ class HostObservation:
     capacity: HostCapacity | None = None
     machines: tuple[ObservedMachine, ...] = ()
     networks: tuple[ObservedNetwork, ...] = ()
+    security_groups: tuple[ObservedGroup, ...] = ()
+    """Those with our mark; empty where the provider knows no such thing."""
     disk_free_gib: int | None = None
     believed: bool = False
     """True when nobody looked: this is what the inventory declares and the accepted plan says. Such a plan is never applied."""

@@ -30,12 +30,21 @@ from controlplane.providers.openstack_flavor import Choice, choose_flavor
 from controlplane.providers.openstack_group import ensure_server_group
 from controlplane.providers.openstack_keypair import known_keypair
 from controlplane.providers.openstack_mark import ADOPTED, AUTOSTART, MADE_FOR, PLAN, made_for, made_for_text, metadata
-from controlplane.providers.openstack_observe import capacity_of, listing, machines_of, networks_of, quotas_of, state_of
+from controlplane.providers.openstack_observe import (
+    capacity_of,
+    groups_of,
+    listing,
+    machines_of,
+    networks_of,
+    quotas_of,
+    state_of,
+)
 from controlplane.providers.openstack_port import ensure_port, plug, ports_of, unplug
 from controlplane.providers.openstack_server import (
     Disk,
     act,
     at_rest,
+    confirmed,
     create_server,
     delete_server,
     find_server,
@@ -104,6 +113,7 @@ class OpenStackProvider:
             capacity=capacity,
             machines=machines,
             networks=networks_of(found, self._estate),
+            security_groups=groups_of(found, self._estate),
             disk_free_gib=disk_free_gib,
             quotas=quotas,
             api_use=self._cloud.taken_use(),
@@ -337,20 +347,24 @@ class OpenStackProvider:
     def _adjust(self, ref: MachineRef, server: Json, machine: PlannedMachine, plan: str, names: dict[str, str]) -> str:
         """The mark names the plan that last changed the machine, so a plan that changes nothing here writes nothing here."""
         what = f"machine {machine.id}: server {server['id']}"
-        server = at_rest(self._cloud, server, what)
+        if state_of(server) is PowerState.CHANGING:
+            server = settled(self._cloud, server["id"], what)
         before = server["flavor"]["original_name"]
         noted = {AUTOSTART: "on" if machine.autostart else "off"}
         told = ""
         volume = root_volume(self._cloud, server) if is_volume_backed(server) else None
+        choice = None
         found = _size_of(server, volume)
         if found != machine.size:
-            if machine.size.disk_gib < found.disk_gib:
+            choice = self._flavor(machine.size, on_volume=volume is not None)
+            if machine.size.disk_gib < found.disk_gib and (volume is not None or choice.flavor.name != before):
                 raise RefusedError(
                     f"machine {machine.id} on {self._host}: wanted a disk of {machine.size.disk_gib} GiB, found {found.disk_gib} GiB; "
-                    "a disk never shrinks, as that would cut off data: plan the larger size"
+                    f"a disk never shrinks, as that would cut off data: {_way_back(server)}plan the larger size"
                 )
             refuse_larger_volume(server, volume, machine, self._host)
-            choice = self._flavor(machine.size, on_volume=volume is not None)
+        server = confirmed(self._cloud, server, what)
+        if choice is not None:
             if choice.flavor.name != before:
                 server = resize_server(self._cloud, server, choice.flavor.id, choice.flavor.name, what)
             if volume is not None:
@@ -416,6 +430,16 @@ class OpenStackProvider:
             if key not in self._prepared:
                 self._prepared[key] = prepare()
             return cast("T", self._prepared[key])
+
+
+def _way_back(server: Json) -> str:
+    """A resize of somebody's that still waits can be taken back; what was written since is lost then, so that a person must say so."""
+    if server["status"] != "VERIFY_RESIZE":
+        return ""
+    return (
+        f"somebody's resize to flavor {server['flavor']['original_name']} waits to be confirmed, so `openstack server resize revert "
+        f"{server['id']}` takes it back, with what was written since; or "
+    )
 
 
 def _size_of(server: Json, volume: Json | None) -> Resources:

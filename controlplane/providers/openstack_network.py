@@ -9,15 +9,17 @@ from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 
 from controlplane.errors import KasumiError, RefusedError
 from controlplane.model.plan import PlannedNetwork, PlannedNic
-from controlplane.model.security import Opening, SecurityGroup
+from controlplane.model.security import ANYWHERE, IN, MEMBERS, OUT, Rule, SecurityGroup, rules_of
 from controlplane.providers.openstack_alone import make_alone
 from controlplane.providers.openstack_cloud import Cloud, Json
 from controlplane.providers.openstack_faults import ApiError
 from controlplane.providers.openstack_mark import estate_mark, is_marked
 from controlplane.providers.openstack_router import ensure_gateway
 
-_FAMILIES = {4: "IPv4", 6: "IPv6"}
-_IN, _OUT = "ingress", "egress"
+_WAYS = {IN: "ingress", OUT: "egress"}
+_ICMP = {"IPv4": "icmp", "IPv6": "ipv6-icmp"}
+_EVERYWHERE = frozenset({None, "", "0.0.0.0/0", "::/0"})
+"""Three ways in which Neutron is told, and tells, that anybody may."""
 
 
 def usable_networks(cloud: Cloud, **query: str) -> list[Json]:
@@ -143,14 +145,13 @@ def ensure_group(cloud: Cloud, wanted: SecurityGroup, *, estate: str) -> str:
             named,
             lambda made: cloud.delete("network", f"/security-groups/{made['id']}"),
         )
-    there = {_rule_text(rule): rule for rule in group["security_group_rules"]}
-    rules = {_rule_text(rule): rule for version in _FAMILIES for rule in _rules(wanted, group["id"], version)}
-    for text, rule in rules.items():
-        if text not in there:
-            _add_rule(cloud, rule)
-    for text, rule in there.items():
-        if text not in rules and rule["direction"] == _IN:
-            cloud.delete("network", f"/security-group-rules/{rule['id']}")
+    there = {rule_of(found): found for found in group["security_group_rules"]}
+    rules = rules_of(wanted)
+    for rule in sorted(rules - there.keys()):
+        _add_rule(cloud, _body(rule, group["id"]))
+    for rule, found in there.items():
+        if rule not in rules and rule.way == IN:
+            cloud.delete("network", f"/security-group-rules/{found['id']}")
     return str(group["id"])
 
 
@@ -162,25 +163,38 @@ def _add_rule(cloud: Cloud, rule: Json) -> None:
             raise
 
 
-def _rules(wanted: SecurityGroup, group: str, version: int) -> list[Json]:
-    """Those of one address family. What lets everything out comes with a new group, and is put back like any other."""
-    out = {"security_group_id": group, "direction": _OUT, "ethertype": _FAMILIES[version]}
-    return [out, *(_rule(opening, group, version) for opening in wanted.openings)]
-
-
-def _rule(opening: Opening, group: str, version: int) -> Json:
-    protocol = "ipv6-icmp" if opening.protocol == "icmp" and version == 6 else opening.protocol or None
+def _body(rule: Rule, group: str) -> Json:
+    """How Neutron is asked for it. What lets everything out comes with a new group, and is put back like any other."""
+    port = int(rule.ports) if rule.ports else None
     return {
         "security_group_id": group,
-        "direction": _IN,
-        "ethertype": _FAMILIES[version],
-        "protocol": protocol,
-        "port_range_min": opening.port,
-        "port_range_max": opening.port,
-        "remote_group_id": group if opening.from_group else None,
+        "direction": _WAYS[rule.way],
+        "ethertype": rule.family,
+        "protocol": (_ICMP[rule.family] if rule.protocol == "icmp" else rule.protocol) or None,
+        "port_range_min": port,
+        "port_range_max": port,
+        "remote_group_id": group if rule.peer == MEMBERS else None,
     }
 
 
-def _rule_text(rule: Json) -> str:
-    keys = ("direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_group_id", "remote_ip_prefix")
-    return "/".join(str(rule.get(key) or "") for key in keys)
+def rule_of(found: Json) -> Rule:
+    """One rule as Neutron tells it."""
+    least, most = found.get("port_range_min"), found.get("port_range_max")
+    protocol = found.get("protocol") or ""
+    return Rule(
+        way=IN if found["direction"] == _WAYS[IN] else OUT,
+        family=found["ethertype"],
+        protocol="icmp" if protocol == _ICMP[found["ethertype"]] else protocol,
+        ports="" if least is None and most is None else str(least) if least == most else f"{least}-{most}",
+        peer=_peer(found),
+    )
+
+
+def _peer(found: Json) -> str:
+    group = found.get("remote_group_id")
+    if group:
+        return MEMBERS if group == found["security_group_id"] else f"group {group}"
+    if found.get("remote_address_group_id"):
+        return f"address group {found['remote_address_group_id']}"
+    prefix = found.get("remote_ip_prefix")
+    return ANYWHERE if prefix in _EVERYWHERE else str(prefix)

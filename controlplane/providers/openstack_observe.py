@@ -21,6 +21,7 @@ from controlplane.model.cloud import BootPolicy, CloudPool
 from controlplane.model.observed import (
     UNLIMITED,
     HostCapacity,
+    ObservedGroup,
     ObservedMachine,
     ObservedNetwork,
     ObservedNic,
@@ -32,7 +33,7 @@ from controlplane.providers.openstack_cloud import Cloud, Json
 from controlplane.providers.openstack_faults import ApiError
 from controlplane.providers.openstack_flavor import AGGREGATE_SCOPE, asked_of
 from controlplane.providers.openstack_mark import AGGREGATE, AUTOSTART, UUID, ZONE, estate_mark, is_marked, made_for, mark_of
-from controlplane.providers.openstack_network import usable_networks
+from controlplane.providers.openstack_network import rule_of, usable_networks
 from controlplane.providers.openstack_volume import is_volume_backed, root_volume_of
 
 T = TypeVar("T")
@@ -51,6 +52,7 @@ _LOST_AFTER = timedelta(minutes=5)
 """By our clock, which NTP keeps beside the cloud's. No scheduler thinks that long about one server."""
 _ROOM = {"VCPU": "vcpus", "MEMORY_MB": "memory_mib", "DISK_GB": "disk_gib"}
 VOLUMES_GIB = "volumes_gib"
+_OF_GROUPS = ("id", "name", "description", "security_group_rules")
 _ANY_ROOM = "VCPU:1,MEMORY_MB:1"
 
 
@@ -74,7 +76,7 @@ def listing(cloud: Cloud) -> Listing:
         servers=servers,
         ports=cloud.every("network", "/ports", "ports", project_id=project, fields=fields),
         networks=usable_networks(cloud),
-        groups=cloud.every("network", "/security-groups", "security_groups", project_id=project, fields=("id", "name")),
+        groups=cloud.every("network", "/security-groups", "security_groups", project_id=project, fields=_OF_GROUPS),
         volumes=_volumes(cloud) if any(map(is_volume_backed, servers)) else (),
     )
 
@@ -178,6 +180,16 @@ def networks_of(found: Listing, estate: str) -> tuple[ObservedNetwork, ...]:
             bridge="" if is_marked(network, mark) else network["name"],
         )
         for network in sorted(found.networks, key=lambda network: (network["name"], network["id"]))
+    )
+
+
+def groups_of(found: Listing, estate: str) -> tuple[ObservedGroup, ...]:
+    """The security groups of ours, by name."""
+    mark = estate_mark(estate)
+    ours = sorted((group for group in found.groups if is_marked(group, mark)), key=lambda group: (group["name"], group["id"]))
+    return tuple(
+        ObservedGroup(name=group["name"], rules=tuple(sorted(str(rule_of(rule)) for rule in group["security_group_rules"])))
+        for group in ours
     )
 
 

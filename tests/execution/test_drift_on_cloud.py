@@ -7,8 +7,9 @@ import pytest
 from controlplane.execution.drift import Memory, differences
 from controlplane.model.drift import Action
 from controlplane.model.estate import Service
-from controlplane.model.observed import ObservedNic, PowerState
+from controlplane.model.observed import ObservedGroup, ObservedNic, PowerState
 from controlplane.model.resources import Resources
+from controlplane.model.security import rules_of, security_groups
 from tests.execution.plans import host, look, machine, plan, seen
 
 WEB = replace(machine("web1"), services=(Service(name="web", port=443), Service(name="api", port=80)))
@@ -46,6 +47,43 @@ def test_as_planned_there_is_none():
 )
 def test_each_is_named_and_has_one_action(changes, drift):
     assert found(on_cloud(**changes)) == [drift]
+
+
+def guarded(*, lacking="", surplus=""):
+    """Groups as planned, but for one rule of the services' group."""
+    groups = []
+    for group in security_groups("test", WEB, WEB.nics[0]):
+        rules = {str(rule) for rule in rules_of(group)}
+        if group.name == PORTS:
+            rules = (rules - {lacking}) | ({surplus} - {""})
+        groups.append(ObservedGroup(name=group.name, rules=tuple(sorted(rules))))
+    return tuple(groups)
+
+
+@pytest.mark.parametrize(
+    ("groups", "drift"),
+    [
+        ((), []),
+        (guarded(), []),
+        (guarded(surplus="out IPv4 tcp 25 to 192.0.2.1/32"), []),
+        (guarded(surplus="in IPv4 tcp 23 from anywhere"), [("web1", "nothing more", "in IPv4 tcp 23 from anywhere")]),
+        (guarded(lacking="in IPv6 tcp 80 from anywhere"), [("web1", "in IPv6 tcp 80 from anywhere", "not there")]),
+    ],
+)
+def test_a_rule_of_a_group_is_shown_once_for_all_that_it_guards(groups, drift):
+    other = replace(WEB, id="web2", uuid="22222222-2222-2222-2222-222222222222")
+    both = plan(WEB, other)
+    there = (
+        on_cloud(),
+        on_cloud(uuid=other.uuid, name="web2", native_id="nova-2", mark=replace(on_cloud().mark, machine="web2")),
+    )
+    seen_host = replace(host("hv1", *there), security_groups=groups)
+    rows = differences(both, look(seen_host, host("hv2")), RECORD)
+    assert [(row.subject, row.wanted, row.found) for row in rows] == drift
+    assert {(row.what, row.action) for row in rows} <= {(f"rules of {PORTS}", Action.RECONNECT)}
+    changing = (replace(there[0], state=PowerState.CHANGING), there[1])
+    rows = differences(both, look(replace(host("hv1", *changing), security_groups=groups), host("hv2")), RECORD)
+    assert [row.subject for row in rows] == ["web1", *("web2" for _ in drift)]
 
 
 def test_a_larger_step_taken_for_the_size_asked_for_is_as_planned():

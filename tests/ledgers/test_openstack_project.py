@@ -360,3 +360,12 @@ def test_a_cloud_that_cannot_be_listed(import_, cloud, uri, code, said):
     assert said in done.stderr
     assert "secret" not in done.stderr
     assert not list(Path("inventory").glob("50-*"))
+
+
+def test_a_cloud_may_be_named_as_a_person_says_it(import_, cloud):
+    done = import_("openstack", "away")
+    assert done.returncode == 4
+    assert "servers on openstack://away: no answer" in done.stderr
+    done = import_("ledger.csv", "away")
+    assert done.returncode == 64
+    assert "one ledger at a time, found 'ledger.csv' and 'away'" in done.stderr

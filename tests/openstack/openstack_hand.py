@@ -206,6 +206,20 @@ class OpenStackHand:
         ours = [group for group in groups if group["name"].startswith(f"kasumi-{self._estate}-")]
         return {(group["name"], rule["id"]) for group in ours for rule in group["security_group_rules"]}
 
+    def open_port(self, group, port):
+        """Let anybody in at this port past us, as the command line client does it; returns the rule's id."""
+        (found,) = self.cloud.every("network", "/security-groups", "security_groups", name=group)
+        rule = {
+            "security_group_id": found["id"],
+            "direction": "ingress",
+            "ethertype": "IPv4",
+            "protocol": "tcp",
+            "port_range_min": port,
+            "port_range_max": port,
+            "remote_ip_prefix": "0.0.0.0/0",
+        }
+        return self.cloud.post("network", "/security-group-rules", {"security_group_rule": rule})["security_group_rule"]["id"]
+
     def server(self, name):
         (found,) = [server for server in self.servers() if server["name"] == name]
         return found

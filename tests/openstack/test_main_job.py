@@ -83,12 +83,17 @@ def test_what_was_changed_by_hand_is_found_and_repaired(world):
     port = next(port for port in hand.ports() if port["name"] == "kasumi-ledger-2")
     hand.cloud.put("network", f"/ports/{port['id']}", {"port": {"security_groups": []}})
     hand.set_autostart("ledger-db", autostart=False)
+    opened = hand.open_port(f"kasumi-{world.estate}-tcp-443", 23)
+    rules = f"rules of kasumi-{world.estate}-tcp-443"
     assert {
+        ("ledger-1", rules),
+        ("ledger-2", rules),
         ("ledger-1", "state"),
         ("ledger-2", f"security groups of {port['mac_address']}"),
         ("ledger-db", "autostart"),
     } == drift(world)
     repaired(world)
+    assert opened not in {rule for _, rule in hand.rules()}
     port = next(port for port in hand.ports() if port["name"] == "kasumi-ledger-1")
     hand.unplug("ledger-1", port["id"])
     hand.forget("ledger-db")

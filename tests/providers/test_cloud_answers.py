@@ -9,16 +9,18 @@ from requests import Response
 
 from controlplane.errors import ExitCode
 from controlplane.model.cloud import cloud_pool
-from controlplane.model.observed import UNLIMITED, Mark, PowerState, Quota
+from controlplane.model.observed import UNLIMITED, Mark, ObservedGroup, PowerState, Quota
 from controlplane.model.resources import Resources
+from controlplane.model.security import Opening, SecurityGroup, rules_of
 from controlplane.providers.openstack_console import ssh_host_keys
 from controlplane.providers.openstack_faults import ApiError, error_of, fault_text, quota_text
 from controlplane.providers.openstack_flavor import Flavor, asked_of, exact, flavor_of, nearest
 from controlplane.providers.openstack_mark import made_for
-from controlplane.providers.openstack_network import usable_networks
+from controlplane.providers.openstack_network import rule_of, usable_networks
 from controlplane.providers.openstack_observe import (
     Listing,
     hosts_with,
+    groups_of,
     in_pool,
     machines_of,
     networks_of,
@@ -332,3 +334,39 @@ def test_host_keys_are_those_of_the_last_first_boot():
     assert ssh_host_keys(console) == (f"ssh-ed25519 {new}",)
     assert ssh_host_keys("-----BEGIN SSH HOST KEY KEYS-----\nssh-ed25519 " + old) == ()
     assert ssh_host_keys("FAKE CONSOLE OUTPUT") == ()
+
+
+RULE = {
+    "id": "r1", "security_group_id": "g1", "direction": "ingress", "ethertype": "IPv4", "protocol": "tcp", "port_range_min": 443,
+    "port_range_max": 443, "remote_group_id": None, "remote_ip_prefix": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "in IPv4 tcp 443 from anywhere"),
+        ({"remote_ip_prefix": "0.0.0.0/0"}, "in IPv4 tcp 443 from anywhere"),
+        ({"remote_ip_prefix": "192.0.2.0/24"}, "in IPv4 tcp 443 from 192.0.2.0/24"),
+        ({"port_range_max": 500}, "in IPv4 tcp 443-500 from anywhere"),
+        (
+            {"ethertype": "IPv6", "protocol": "ipv6-icmp", "port_range_min": None, "port_range_max": None},
+            "in IPv6 icmp from anywhere",
+        ),
+        ({"remote_group_id": "g1"}, "in IPv4 tcp 443 from members"),
+        ({"remote_group_id": "g2"}, "in IPv4 tcp 443 from group g2"),
+        ({"remote_address_group_id": "a1"}, "in IPv4 tcp 443 from address group a1"),
+        ({"direction": "egress", "protocol": None, "port_range_min": None, "port_range_max": None}, "out IPv4 any to anywhere"),
+    ],
+)
+def test_a_rule_in_words(changes, words):
+    assert str(rule_of(RULE | changes)) == words
+
+
+def test_groups_of_ours_tell_their_rules_and_those_of_others_do_not():
+    ours = {"id": "g1", "name": "kasumi-lab-tcp-443", "description": "kasumi estate lab", "security_group_rules": [RULE]}
+    theirs = ours | {"id": "g2", "name": "default", "description": "Default security group"}
+    (group,) = groups_of(replace(listing(), groups=[theirs, ours]), "lab")
+    assert group == ObservedGroup(name="kasumi-lab-tcp-443", rules=("in IPv4 tcp 443 from anywhere",))
+    wanted = rules_of(SecurityGroup(name=group.name, openings=(Opening(protocol="tcp", port=443),)))
+    assert set(group.rules) < {str(rule) for rule in wanted}

@@ -1,12 +1,19 @@
 """What becomes of a resize that does not go well: no hypervisor takes it, or the server does not run with its new flavor."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
-from controlplane.errors import KasumiError
+from controlplane.errors import KasumiError, RefusedError
+from controlplane.model.resources import Resources
 from controlplane.providers import openstack_server
+from controlplane.providers.openstack import OpenStackProvider
+from controlplane.providers.openstack_flavor import Choice, Flavor
+from controlplane.providers.openstack_mark import MADE_FOR, tag
 from controlplane.providers.openstack_server import resize_server
+from controlplane.providers.protocol import MachineRef
+from tests.execution.plans import machine
 
 _RUNS, _STOPPED = 1, 4
 
@@ -30,8 +37,11 @@ class Nova:
         return seen
 
     def post(self, service, path, body):
-        ((action, _),) = body.items()
+        (action,) = body
         self.asked.append(action)
+        if action == "metadata":
+            self.server["metadata"] |= body[action]
+            return
         follows = {
             "resize": self.resized,
             "confirmResize": {"status": "ACTIVE" if self.server["OS-EXT-STS:power_state"] == _RUNS else "SHUTOFF"},
@@ -89,3 +99,43 @@ def test_one_that_ended_in_error_is_told_with_its_fault():
     with pytest.raises(KasumiError, match="is in ERROR: the disk could not be copied"):
         resize(nova)
     assert nova.asked == ["resize"]
+
+
+def adjust(monkeypatch, nova, taken):
+    """Adjust a machine of 1 GiB that was made with flavor `old`; the flavor for its size is `taken`."""
+    planned = replace(machine("web1"), size=Resources(vcpus=1, memory_mib=512, disk_gib=1))
+    noted = {MADE_FOR: "1/512/1/old", "kasumi_autostart": "on"}
+    nova.server |= {"metadata": noted, "tags": [tag(planned.uuid)], "image": {"id": "i1"}}
+    provider = OpenStackProvider("cloud1", nova, estate="test")
+    choice = Choice(flavor=Flavor(id="f", name=taken, size=planned.size, special=False))
+    monkeypatch.setattr(provider, "_flavor", lambda *_, **__: choice)
+    monkeypatch.setattr(provider, "_connect", lambda *_: False)
+    ref = MachineRef(estate="test", machine="web1", uuid=planned.uuid)
+    provider._adjust(ref, dict(nova.server), planned, "p" * 64, {})
+
+
+LARGE = {"vcpus": 2, "ram": 4096, "disk": 40, "original_name": "large"}
+
+
+def test_somebodys_resize_to_a_larger_disk_keeps_its_way_back(monkeypatch):
+    nova = Nova(status="VERIFY_RESIZE")
+    nova.server["flavor"] = LARGE
+    with pytest.raises(RefusedError, match=r"`openstack server resize revert 6e3f` takes it back, .*; or plan the larger size"):
+        adjust(monkeypatch, nova, "old")
+    assert nova.asked == []
+
+
+def test_once_it_is_confirmed_only_a_larger_plan_is_left(monkeypatch):
+    nova = Nova()
+    nova.server["flavor"] = LARGE
+    with pytest.raises(RefusedError, match="as that would cut off data: plan the larger size"):
+        adjust(monkeypatch, nova, "old")
+    assert nova.asked == []
+
+
+def test_our_own_resize_that_was_cut_off_is_confirmed_though_its_flavor_has_a_larger_disk(monkeypatch):
+    nova = Nova(status="VERIFY_RESIZE")
+    nova.server["flavor"] = LARGE
+    adjust(monkeypatch, nova, "large")
+    assert nova.asked == ["confirmResize", "metadata"]
+    assert nova.server["metadata"][MADE_FOR] == "1/512/1/large"
