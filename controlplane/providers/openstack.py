@@ -37,6 +37,7 @@ from controlplane.providers.openstack_observe import (
     machines_of,
     networks_of,
     quotas_of,
+    see_zone,
     state_of,
 )
 from controlplane.providers.openstack_port import ensure_port, plug, ports_of, unplug
@@ -104,6 +105,8 @@ class OpenStackProvider:
         with self._cloud.errors(f"host {self._host}"):
             found = listing(self._cloud)
             machines = machines_of(found)
+            if self._cloud.pool.zone and not machines:
+                see_zone(self._cloud)
             quotas = quotas_of(*self._limits())
             capacity, disk_free_gib = capacity_of(self._cloud, machines, quotas, estate=self._estate)
         return HostObservation(

@@ -43,7 +43,7 @@ def ensure_network(cloud: Cloud, planned: PlannedNetwork, *, estate: str) -> Jso
         if len(found) != 1:
             raise KasumiError(
                 f"network {planned.network} on {planned.host}: wanted one network named {planned.bridge}, found {len(found)}; "
-                "correct `networks` of the host in the inventory"
+                "correct `networks` of the host in the inventory, or rename those that are not it"
             )
         return found[0]
     mark = estate_mark(estate)
@@ -72,7 +72,8 @@ def find_network(cloud: Cloud, name: str, *, estate: str) -> Json:
     found = usable_networks(cloud, name=name)
     mine = [network for network in found if is_marked(network, estate_mark(estate))] or found
     if len(mine) != 1:
-        raise KasumiError(f"network {name} on {cloud.pool.uri}: wanted one, found {len(mine)}; apply the plan again")
+        move = "rename those that are not it, or name another in `networks` of the host" if mine else "apply the plan again"
+        raise KasumiError(f"network {name} on {cloud.pool.uri}: wanted one of this name, found {len(mine)}; {move}")
     return mine[0]
 
 

@@ -17,6 +17,7 @@ from typing import TypeVar
 from keystoneauth1.exceptions import EndpointNotFound
 from openstack.exceptions import ServiceDisabledException
 
+from controlplane.errors import KasumiError
 from controlplane.model.cloud import BootPolicy, CloudPool
 from controlplane.model.observed import (
     UNLIMITED,
@@ -266,6 +267,17 @@ def volume_room(quotas: Iterable[Quota], *, ours_gib: int) -> tuple[int, int, in
     if quota is None or quota.limit is None:
         return UNLIMITED, 0, None
     return quota.limit, max(0, quota.used - ours_gib), max(0, quota.limit - quota.used)
+
+
+def see_zone(cloud: Cloud) -> None:
+    """Raises KasumiError for a zone that the cloud does not have; asked for while no server of ours is seen there, ApiError."""
+    zones = _if_we_may(lambda: cloud.get("compute", "/os-availability-zone")["availabilityZoneInfo"])
+    names = sorted(zone["zoneName"] for zone in zones or ())
+    if names and cloud.pool.zone not in names:
+        raise KasumiError(
+            f"{cloud.pool.uri}: wanted availability zone {cloud.pool.zone}, found {', '.join(names)}; correct the host's uri in the "
+            "inventory"
+        )
 
 
 def _room(cloud: Cloud) -> Resources | None:

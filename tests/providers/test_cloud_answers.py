@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from requests import Response
 
-from controlplane.errors import ExitCode
+from controlplane.errors import ExitCode, KasumiError
 from controlplane.model.cloud import cloud_pool
 from controlplane.model.observed import UNLIMITED, Mark, ObservedGroup, PowerState, Quota
 from controlplane.model.resources import Resources
@@ -19,13 +19,14 @@ from controlplane.providers.openstack_mark import made_for
 from controlplane.providers.openstack_network import rule_of, usable_networks
 from controlplane.providers.openstack_observe import (
     Listing,
-    hosts_with,
     groups_of,
+    hosts_with,
     in_pool,
     machines_of,
     networks_of,
     quotas_of,
     room_of,
+    see_zone,
     state_of,
     volume_room,
 )
@@ -370,3 +371,16 @@ def test_groups_of_ours_tell_their_rules_and_those_of_others_do_not():
     assert group == ObservedGroup(name="kasumi-lab-tcp-443", rules=("in IPv4 tcp 443 from anywhere",))
     wanted = rules_of(SecurityGroup(name=group.name, openings=(Opening(protocol="tcp", port=443),)))
     assert set(group.rules) < {str(rule) for rule in wanted}
+
+
+def test_a_zone_that_the_cloud_does_not_have_is_named_with_those_it_has():
+    def cloud(zone, *names):
+        answer = {"availabilityZoneInfo": [{"zoneName": name} for name in names]}
+        return SimpleNamespace(pool=SimpleNamespace(uri=f"openstack://west/{zone}", zone=zone), get=lambda *_: answer)
+
+    see_zone(cloud("az1", "az2", "az1"))
+    see_zone(cloud("az1"))  # a cloud that tells none
+    with pytest.raises(
+        KasumiError, match="openstack://west/az9: wanted availability zone az9, found az1, az2; correct the host's uri"
+    ):
+        see_zone(cloud("az9", "az2", "az1"))
