@@ -31,6 +31,7 @@ SHUTDOWN_SECONDS = 90.0
 """What systemd gives its slowest service before it kills it; only then is a machine that must go forced off."""
 
 _DEFINING = frozenset({Action.CREATE, Action.RESIZE, Action.RECONNECT, Action.SET_AUTOSTART})
+_PLUGGING = frozenset({Action.CREATE, Action.RECONNECT})
 _POWERING = frozenset({Action.CREATE, Action.START, Action.RESUME})
 _LEAVING = frozenset({Action.REFUSE, Action.WAIT, Action.MIGRATE})
 _PERMITTED = frozenset({Action.REMOVE, Action.RELEASE})
@@ -132,6 +133,8 @@ class _Host:
         self.lying = {machine for machine in self.machines if is_kept_stopped(leases.get(machine), memory.today)}
         self.images = {image.id: image for image in plan.images}
         self.network_names = {network.network: network.name for network in plan.networks if network.host == target.id}
+        self.unready: dict[str, str] = {}
+        """Networks that are not as planned, and why: no machine is plugged into one of them."""
 
     def converge(self, drifts: list[Drift]) -> tuple[list[Outcome], HostObservation]:
         if not drifts:
@@ -143,6 +146,7 @@ class _Host:
             outcomes = self._networks(
                 provider, [drift for drift in drifts if drift.what.startswith("network") and self._is_network(drift)]
             )
+            self.unready = {o.drift.subject: o.message for o in outcomes if o.result is not Result.DONE}
             outcomes += self._all_machines(provider, [drift for drift in drifts if not self._is_network(drift)])
             after = observation_or_error(self.target.id, provider.observe, OBSERVE_DEADLINE_SECONDS)
         finally:
@@ -213,6 +217,8 @@ class _Host:
                 return ""
             if Action.CREATE in actions and problem is not None:
                 raise problem
+            if actions & _PLUGGING:
+                self._see_networks(machine)
             starting = bool(actions & _POWERING)
             told = self._define(provider, machine, starting=starting) if actions & _DEFINING else ""
             if starting:
@@ -220,6 +226,14 @@ class _Host:
             return told
 
         return self._step(group, act, MACHINE_SECONDS)
+
+    def _see_networks(self, machine: PlannedMachine) -> None:
+        for nic in machine.nics:
+            name = self.network_names.get(nic.network, "")
+            if name in self.unready:
+                raise KasumiError(
+                    f"machine {machine.id} on {self.target.id}: its network {name} is not ready: {self.unready[name]}"
+                )
 
     def _define(self, provider: Provider, machine: PlannedMachine, *, starting: bool) -> str:
         from_image = machine.method is Method.IMAGE

@@ -93,13 +93,15 @@ def unplanned_foreign(plan: Plan, observation: Observation) -> int:
 
 
 def _network_drift(plan: Plan, host: HostObservation) -> Iterator[Drift]:
-    networks = {network.name: network for network in host.networks}
     for planned in plan.networks:
         if planned.host != host.host:
             continue
-        network = networks.get(planned.name)
+        named = [network for network in host.networks if network.name == planned.name]
+        network = next((each for each in named if each.bridge == planned.bridge), named[0] if named else None)
         if network is None:
             yield _drift(host, planned.name, "network", "active", "absent", Action.DEFINE_NETWORK)
+        elif not planned.bridge and network.bridge == network.name:  # how a cloud's network reads that is not of our making
+            yield _drift(host, planned.name, "network", f"one with the mark of {plan.estate}", "somebody else's", Action.REFUSE)
         elif planned.bridge and network.bridge != planned.bridge:
             yield _drift(host, planned.name, "network bridge", planned.bridge, network.bridge or "another", Action.REFUSE)
         elif not (network.active and network.autostart):

@@ -108,6 +108,18 @@ def test_networks_are_defined_started_or_refused():
     assert [row[3] for row in with_network(replace(good, bridge="br-other"))] == [Action.REFUSE]
 
 
+def test_a_clouds_network_of_somebody_else_is_refused_unless_the_inventory_names_it():
+    ours = ObservedNetwork(name="kasumi-shared", active=True, autostart=True, bridge="")
+    theirs = replace(ours, bridge="kasumi-shared")
+    made = plan(WEB)
+    made = replace(made, networks=tuple(replace(network, bridge="") for network in made.networks))
+    for networks, actions in (((ours,), []), ((ours, theirs), []), ((theirs, ours), []), ((theirs,), [Action.REFUSE])):
+        rows = differences(made, look(host("hv1", seen(WEB), networks=networks)), Memory())
+        assert [row.action for row in rows] == actions
+    named = replace(made, networks=tuple(replace(network, bridge="kasumi-shared") for network in made.networks))
+    assert differences(named, look(host("hv1", seen(WEB), networks=(theirs,))), Memory()) == ()
+
+
 @pytest.mark.parametrize("phase", [None, Phase.PREPARED, Phase.COPIED, Phase.READY, Phase.ROLLED_BACK])
 def test_a_machine_under_migration_is_left_to_it(phase):
     moving = machine("db1", method=Method.COLD)
