@@ -71,6 +71,8 @@ class PlannedMachine:
     derived_from: tuple[str, ...]
     disk_class: str = field(default="", metadata={"left_out_when_empty": True})
     """Class of the pool that its disk is to stand in; empty: the host's own pool."""
+    together: str = field(default="", metadata={"left_out_when_empty": True})
+    """Group of its system that shares its host; empty: none."""
 
     @property
     def in_own_pool(self) -> Resources:

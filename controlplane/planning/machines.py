@@ -73,6 +73,7 @@ def finished_machines(
                 ),
                 derived_from=_derived_from(draft, placed[draft.id]),
                 disk_class=draft.needs.disk_class,
+                together=next((name for domain, name in draft.needs.together if domain == "host"), ""),
             )
         )
     return tuple(sorted(machines, key=lambda machine: (machine.order, machine.id))), warnings

@@ -3,7 +3,7 @@
 The parts: `openstack_cloud` (line, pages, errors), `openstack_faults` (what a no means), `openstack_mark` (ownership),
 `openstack_observe` (the look and what it costs), `openstack_image`, `openstack_copy` (migrated disks), `openstack_volume` (root
 disks at Cinder), `openstack_flavor`, `openstack_network` (networks and security groups), `openstack_router`, `openstack_port`,
-`openstack_group` (replicas apart), `openstack_keypair`, `openstack_server`, `openstack_adopt` (what stood there before us),
+`openstack_group` (replicas apart, others together), `openstack_keypair`, `openstack_server`, `openstack_adopt` (what stood there before us),
 `openstack_console`.
 """
 
@@ -27,7 +27,7 @@ from controlplane.providers.openstack_cloud import Cloud, Json
 from controlplane.providers.openstack_copy import note_booted, remove_copy, unbooted_copy
 from controlplane.providers.openstack_faults import ApiError
 from controlplane.providers.openstack_flavor import Choice, choose_flavor
-from controlplane.providers.openstack_group import ensure_server_group
+from controlplane.providers.openstack_group import Affinity, ensure_server_group
 from controlplane.providers.openstack_keypair import known_keypair
 from controlplane.providers.openstack_mark import ADOPTED, AUTOSTART, MADE_FOR, PLAN, made_for, made_for_text, metadata
 from controlplane.providers.openstack_observe import (
@@ -321,9 +321,9 @@ class OpenStackProvider:
         A migrated machine has keys of its own, and no keypair.
         """
         keypair = self._once("keypair", lambda: known_keypair(self._cloud)) if image is not None else ""
+        group = self._group(machine)
         disk = self._disk(ref, machine, image)
         choice = self._flavor(machine.size, on_volume=bool(disk.volume))
-        group = self._group(machine)
         ports = self._ports(ref, machine, names)
         server = create_server(
             self._cloud,
@@ -422,10 +422,17 @@ class OpenStackProvider:
         return self._once((size, on_volume), lambda: choose_flavor(self._cloud, size, on_volume=on_volume))
 
     def _group(self, machine: PlannedMachine) -> str:
-        if not machine.replica_group:
+        if machine.replica_group and machine.together:
+            raise RefusedError(
+                f"machine {machine.id} on {self._cloud.pool.uri}: wanted apart from replicas of {machine.replica_group} and on one "
+                f"hypervisor with {machine.together}; Nova takes a server into one server group: plan it onto a libvirt host, or leave "
+                "replica_group or `needs.together` out"
+            )
+        if not machine.replica_group and not machine.together:
             return ""
-        name = f"kasumi-{self._estate}-{machine.system}-{machine.replica_group}"
-        return self._once(("group", name), lambda: ensure_server_group(self._cloud, name))
+        policy = Affinity.APART if machine.replica_group else Affinity.TOGETHER
+        name = f"kasumi-{self._estate}-{machine.system}-{machine.replica_group or f'{machine.together}-together'}"
+        return self._once(("group", name), lambda: ensure_server_group(self._cloud, name, policy))
 
     def _once(self, key: Hashable, prepare: Callable[[], T]) -> T:
         """What several machines share is looked at once while we are connected, and by one thread at a time, those of other pools too."""

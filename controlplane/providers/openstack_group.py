@@ -1,21 +1,28 @@
-"""Server groups: replicas of one group stand on different hypervisors, also where one pool holds several of them."""
+"""Server groups: replicas of one group stand on different hypervisors, what is kept together on one, also inside one pool."""
+
+from enum import StrEnum
 
 from controlplane.errors import RefusedError
 from controlplane.providers.openstack_alone import make_alone
 from controlplane.providers.openstack_cloud import Cloud, Json
 
-_POLICY = "anti-affinity"
+
+class Affinity(StrEnum):
+    """What Nova's scheduler is held to."""
+
+    APART = "anti-affinity"
+    TOGETHER = "affinity"
 
 
-def ensure_server_group(cloud: Cloud, name: str) -> str:
-    """The id of the anti-affinity group of this name; groups bear no mark, so another policy is refused. Raises ApiError."""
+def ensure_server_group(cloud: Cloud, name: str, policy: Affinity) -> str:
+    """The id of the group of this name; groups bear no mark, so another policy is refused. Raises ApiError."""
 
     def named() -> list[Json]:
         return [group for group in cloud.every("compute", "/os-server-groups", "server_groups") if group["name"] == name]
 
     found = named()
     if not found:
-        body = {"name": name, **({"policy": _POLICY} if _has_one_policy(cloud) else {"policies": [_POLICY]})}
+        body = {"name": name, **({"policy": policy} if _has_one_policy(cloud) else {"policies": [policy]})}
         made = make_alone(
             f"server group {name} on {cloud.pool.uri}",
             lambda: dict(cloud.post("compute", "/os-server-groups", {"server_group": body})["server_group"]),
@@ -24,9 +31,9 @@ def ensure_server_group(cloud: Cloud, name: str) -> str:
         )
         return str(made["id"])
     policies = {str(group.get("policy") or " ".join(group.get("policies", ()))) for group in found}
-    if len(found) > 1 or policies != {_POLICY}:
+    if len(found) > 1 or policies != {policy}:
         raise RefusedError(
-            f"server group {name} on {cloud.pool.uri}: wanted one with policy {_POLICY}, found {len(found)} with "
+            f"server group {name} on {cloud.pool.uri}: wanted one with policy {policy}, found {len(found)} with "
             f"{', '.join(sorted(policies))}; rename or remove what is not ours"
         )
     return str(found[0]["id"])

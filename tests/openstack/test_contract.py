@@ -265,6 +265,26 @@ def until_made(place, machine):
                 raise
 
 
+def test_what_is_kept_together_is_on_one_hypervisor(clean):
+    cloud, name = clean.hand.cloud, f"kasumi-{clean.estate}-contract-pair-together"
+    machines = [clean.machine(together="pair") for _ in range(3)]
+    try:
+        for machine in machines:
+            clean.ensure(machine)
+        (group,) = [each for each in cloud.every("compute", "/os-server-groups", "server_groups") if each["name"] == name]
+        servers = [clean.hand.server(machine.id) for machine in machines]
+        assert (group["policy"], set(group["members"])) == ("affinity", {server["id"] for server in servers})
+        assert len({server[HOST] for server in servers}) == 1
+        before = clean.hand.disks()
+        with pytest.raises(RefusedError, match=r"apart from replicas of web and on one hypervisor with pair; .*one server group"):
+            clean.ensure(clean.machine(together="pair", replica_group="web"))
+        assert clean.hand.disks() == before
+    finally:
+        for each in cloud.every("compute", "/os-server-groups", "server_groups"):
+            if each["name"] == name:
+                cloud.delete("compute", f"/os-server-groups/{each['id']}")
+
+
 def test_a_network_that_the_inventory_names_is_used_as_it_is(clean):
     name = f"{clean.estate}-theirs"
     clean.hand.make_other_network(name)

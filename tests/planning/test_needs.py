@@ -155,7 +155,9 @@ def test_what_is_kept_together_shares_a_rack_and_a_host():
     other = next(each.id for each in hosts if each.rack != made.hosts[where(plan)["m0"]].rack)
     assert any("not all in one rack" in found for found in critical(moved(plan, "m0", other), made))
     close = estate(hosts, machines=[machine(f"m{n}", needs=Needs(together=(("host", "pair"),))) for n in range(2)])
-    assert len(set(where(planned(close)).values())) == 1
+    plan = planned(close)
+    assert len(set(where(plan).values())) == 1
+    assert {each.together for each in plan.machines} == {"pair"}
 
 
 def test_what_is_kept_together_goes_where_all_of_it_fits():
