@@ -186,7 +186,6 @@ def test_an_exhausted_quota_names_itself(world):
 
 def test_a_server_deleted_by_somebody_during_apply_ends_in_a_named_state(world):
     hand = world.hand
-    hand.forget("ledger-1")
 
     def delete_when_it_comes():
         deadline = time.monotonic() + 300
@@ -197,13 +196,18 @@ def test_a_server_deleted_by_somebody_during_apply_ends_in_a_named_state(world):
                 return
             time.sleep(0.1)
 
-    somebody = threading.Thread(target=delete_when_it_comes)
-    somebody.start()
-    process = world.start("reconcile", "--once")
-    process.communicate()
-    somebody.join()
-    assert process.returncode in {1, 3}
-    repaired(world)
+    codes = []
+    while not {1, 3}.intersection(codes):
+        assert len(codes) < 8, f"somebody was always later than the last look: {codes}"
+        hand.forget("ledger-1")
+        somebody = threading.Thread(target=delete_when_it_comes)
+        somebody.start()
+        process = world.start("reconcile", "--once")
+        process.communicate()
+        somebody.join()
+        codes.append(process.returncode)
+        assert process.returncode in {0, 1, 3}
+        repaired(world)
 
 
 def test_a_machine_that_leaves_the_plan_takes_its_port_with_it_and_nothing_else(world):
