@@ -31,7 +31,10 @@ def draw_footprints(console: Console, found: Footprints) -> None:
         found.before.thousand_yen - found.after.thousand_yen,
         sum(e.promised_thousand_yen or 0 for e in found.ministries),
     )
-    text = f"{saved:,.0f} thousand yen a year less for power and maintenance; Table 1 promises {promised:,} for whole systems"
+    what = "less" if saved >= 0 else "more"
+    text = (
+        f"{abs(saved):,.0f} thousand yen a year {what} for power and maintenance; Table 1 promises {promised:,} for whole systems"
+    )
     bullet(console, "", "", text)
     for year in found.years:
         due = f", {year.still_due_thousand_yen:,.0f} less for contracts of ended servers" if year.still_due_thousand_yen else ""

@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 from datetime import date
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
+from controlplane.cli.footprint_view import draw_footprints
 from controlplane.model.estate import Disposition, Saving
 from controlplane.model.running import Policy, Running
 from controlplane.planning.fiscal import fiscal_years
@@ -44,6 +47,17 @@ def test_a_shared_host_is_borne_by_memory():
     assert shares == {"mic": pytest.approx(0.75), "mhlw": pytest.approx(0.25)}
     assert found.after.machines == pytest.approx(1)
     assert found.after.kwh == pytest.approx(0.150 * HOURS_OF_A_YEAR * 2.0)  # 8 of 16 vCPU
+
+
+@pytest.mark.parametrize(("servers", "said"), [(0, "more"), (9, "less")])
+def test_what_a_year_costs_more_is_not_told_as_less(servers, said):
+    old = [server(f"s{n}", "portal", Disposition.RETIRE, running=KNOWN) for n in range(servers)]
+    given = made(*old, machines=(machine("a"),))
+    found = footprints(planned(given), given)
+    text = StringIO()
+    draw_footprints(Console(file=text, width=200), found)
+    amount = abs(found.before.thousand_yen - found.after.thousand_yen)
+    assert f" {amount:,.0f} thousand yen a year {said} for power and maintenance" in text.getvalue()
 
 
 def test_the_sum_is_that_of_the_ministries():
