@@ -97,12 +97,15 @@ def standard_set(*, budget_seconds: float, one: Callable[[Path, float, int], str
 def _tell(kind: str, rows: list[list[str]]) -> None:
     if not rows:
         return
-    above = [(int(row[3]) - int(row[4])) / max(1, int(row[4])) for row in rows]
+    found = [(int(row[3]), int(row[4])) for row in rows]
+    above = [(value - bound) / bound for value, bound in found if bound]
     seconds = [float(row[5]) for row in rows]
-    proved = sum(gap == 0 for gap in above)
+    proved = sum(value == bound for value, bound in found)
+    gaps = f"above the bound {min(above):.2%} to {max(above):.2%}, median {median(above):.2%}" if above else "no bound above 0"
+    without = f" ({len(found) - len(above)} with a bound of 0 left out)" if above and len(above) < len(found) else ""
     print(
-        f"# {kind}: above the bound {min(above):.2%} to {max(above):.2%}, median {median(above):.2%}; at the bound {proved} of "
-        f"{len(rows)}; seconds {min(seconds):.2f} to {max(seconds):.2f}, median {median(seconds):.2f}",
+        f"# {kind}: {gaps}{without}; at the bound {proved} of {len(rows)}; seconds {min(seconds):.2f} to {max(seconds):.2f}, "
+        f"median {median(seconds):.2f}",
         file=sys.stderr,
         flush=True,
     )
