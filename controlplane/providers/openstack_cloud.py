@@ -143,52 +143,53 @@ class Cloud:
     @contextmanager
     def errors(self, what: str) -> Iterator[None]:
         """Turn every failure inside into ours: UnreachableError, RefusedError, KasumiError, with what to do next."""
+        where = f"{what} on {self.pool.uri}"
         try:
             yield
         except ApiError as error:
-            raise error_of(error, f"{what} on {self.pool.uri}", self._limits(error)) from None
+            raise error_of(error, where, self._limits(error)) from None
         except (auth_errors.Unauthorized, sdk_errors.ForbiddenException) as error:
             raise RefusedError(
-                f"{what} on {self.pool.uri}: cloud {self.pool.cloud} refuses our credentials ({_first_line(error)}); "
+                f"{where}: cloud {self.pool.cloud} refuses our credentials ({_first_line(error)}); "
                 "see that they are right in clouds.yaml or secure.yaml and not expired"
             ) from None
         except (auth_errors.CatalogException, sdk_errors.ServiceDisabledException) as error:
             raise KasumiError(
-                f"{what} on {self.pool.uri}: {_first_line(error).rstrip('.')}; Keystone does not tell where a service is; see auth_url, "
+                f"{where}: {_first_line(error).rstrip('.')}; Keystone does not tell where a service is; see auth_url, "
                 f"region_name and interface of cloud {self.pool.cloud} in clouds.yaml"
             ) from None
         except (sdk_errors.ConfigException, auth_errors.AuthPluginException) as error:
             raise KasumiError(
-                f"{what} on {self.pool.uri}: {problem_of_files(self.pool.cloud) or _first_line(error)}; describe cloud {self.pool.cloud} "
+                f"{where}: {problem_of_files(self.pool.cloud) or _first_line(error)}; describe cloud {self.pool.cloud} "
                 "in clouds.yaml and secure.yaml, in this folder, ~/.config/openstack, /etc/openstack or where OS_CLIENT_CONFIG_FILE and "
                 "OS_CLIENT_SECURE_FILE say"
             ) from None
         except auth_errors.HttpError as error:
             if error.http_status >= 500:
-                raise UnreachableError(f"{what} on {self.pool.uri}: {_first_line(error)}; run again later") from None
+                raise UnreachableError(f"{where}: {_first_line(error)}; run again later") from None
             if "Application Credential" in str(error):
                 raise RefusedError(
-                    f"{what} on {self.pool.uri}: {_first_line(error)}; it was deleted, or is another cloud's: make one and put it into "
+                    f"{where}: {_first_line(error)}; it was deleted, or is another cloud's: make one and put it into "
                     f"clouds.yaml and secure.yaml for cloud {self.pool.cloud}"
                 ) from None
             raise KasumiError(
-                f"{what} on {self.pool.uri}: {_first_line(error)}; see that auth_url of cloud {self.pool.cloud} is Keystone's"
+                f"{where}: {_first_line(error)}; see that auth_url of cloud {self.pool.cloud} is Keystone's"
             ) from None
         except auth_errors.InvalidResponse as error:
             raise KasumiError(
-                f"{what} on {self.pool.uri}: {_first_line(error).rstrip('.')}; something else than Keystone answered; see auth_url of cloud "
+                f"{where}: {_first_line(error).rstrip('.')}; something else than Keystone answered; see auth_url of cloud "
                 f"{self.pool.cloud} in clouds.yaml"
             ) from None
         except (auth_errors.ClientException, sdk_errors.SDKException) as error:
             raise UnreachableError(
-                f"{what} on {self.pool.uri}: no answer ({_first_line(error)}); see that the service runs and can be reached, then "
+                f"{where}: no answer ({_first_line(error)}); see that the service runs and can be reached, then "
                 "run again: what was done is found again"
             ) from None
         except OSError as error:  # of files that clouds.yaml names
             if error.filename is not None:
                 raise
             raise KasumiError(
-                f"{what} on {self.pool.uri}: {_first_line(error)}; see cacert, cert and key of cloud {self.pool.cloud} in clouds.yaml"
+                f"{where}: {_first_line(error)}; see cacert, cert and key of cloud {self.pool.cloud} in clouds.yaml"
             ) from None
 
     def _limits(self, error: ApiError) -> Json:
